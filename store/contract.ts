@@ -1,0 +1,56 @@
+import type { Nanos } from '../base/units.ts'
+
+/** Where rows came from: the queue's topic and partition, and the id of the log itself. */
+export interface Source {
+  readonly topic: string
+  readonly partition: number
+  readonly logId: string
+}
+
+export type Table = 'resources' | 'spans' | 'set_aside'
+
+/** One ClickHouse Native block: under 1,000,000 rows and 256 MB, all of one day of receipt, so that it becomes one part or none. */
+export interface Block {
+  readonly table: Table
+  readonly rows: number
+  /** The Native bytes in order; borrowed until `insert` settles. */
+  readonly chunks: readonly Uint8Array[]
+}
+
+export interface BlockWriter {
+  /**
+   * Idempotent per token while the server remembers it. Rejects UNAVAILABLE when the outcome is unknown or a later try
+   * may succeed (then: insert the same block again under the same token, and ask `stored`), OVERLOADED for memory or too
+   * many parts, BAD_INPUT when the server cannot parse the block.
+   */
+  insert(block: Block, token: string, signal: AbortSignal): Promise<void>
+  /** Rows of `spans` whose source lies in [first, last] of a partition: the truth about what was stored. */
+  stored(at: Source, first: bigint, last: bigint, signal: AbortSignal): Promise<bigint>
+  /** Highest stored offset of a partition, for when the queue has forgotten its commit. */
+  highest(at: Source, signal: AbortSignal): Promise<bigint | undefined>
+  /** Request ids stored from a partition since `since` (time of receipt), each with its lowest offset. */
+  recentRequests(
+    at: Source,
+    since: Nanos,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly requestId: bigint; readonly offset: bigint }[]>
+}
+
+export interface Query<Row> {
+  /** Names the question in logs, metrics and `log_comment`. */
+  readonly name: string
+  readonly sql: string
+  /** Bound as ClickHouse query parameters, never spliced into the text. */
+  readonly params: Readonly<Record<string, string | number | bigint | readonly string[]>>
+  readonly limits: { readonly maxRows: number; readonly maxBytes: number; readonly timeoutMs: number }
+  /** One row of JSONCompactEachRow, 64-bit integers as strings, NaN and infinities as strings. */
+  readonly decode: (row: readonly unknown[]) => Row
+}
+
+export interface Reader {
+  /**
+   * Rejects TIMEOUT, OVERLOADED (memory or rows over the limit) or UNAVAILABLE. The query is cancelled in the engine
+   * when the signal aborts or the caller stops iterating.
+   */
+  select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]>
+}

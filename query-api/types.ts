@@ -1,0 +1,334 @@
+/**
+ * The answers of the HTTP API, as the UI and any other client read them. Types only: nothing here runs.
+ *
+ * Rules that hold everywhere: 64-bit integers (times, lengths in nanoseconds, attribute integers) are strings of decimal
+ * digits; counts are numbers (they stay below 2^53); NaN and infinities are the strings "NaN", "Infinity", "-Infinity";
+ * ids are lower-case hex; a window is [start, end) over the start times of spans.
+ */
+
+/** A 64-bit integer in decimal digits. */
+export type Int64Text = string
+/** Nanoseconds since the Unix epoch, in decimal digits. */
+export type TimeText = Int64Text
+/** A length in nanoseconds, in decimal digits. */
+export type NanosText = Int64Text
+
+/** Every answer that is not 2xx. */
+export interface ErrorAnswer {
+  error: { code: string; message: string }
+}
+
+/** The window that was asked, as it was understood. */
+export interface Window {
+  start: TimeText
+  end: TimeText
+}
+
+// ---------------------------------------------------------------------------------------------- figures
+
+/**
+ * What is told of a set of requests. A request is a SERVER or CONSUMER span, or an INTERNAL span that is a root; an
+ * error is one with status ERROR. Percentiles are exact (the value at index floor(p·n) of the n sorted durations), over
+ * requests whose times make sense (0 < start <= end), and null where there is none.
+ */
+export interface RequestFigures {
+  requests: number
+  errors: number
+  /** Requests per second of the window. */
+  rate: number
+  p50: NanosText | null
+  p90: NanosText | null
+  p99: NanosText | null
+}
+
+/** GET /api/services */
+export interface ServicesAnswer extends Window {
+  /** Every service with a span in the window, most requests first. */
+  services: ServiceRow[]
+}
+export interface ServiceRow extends RequestFigures {
+  name: string
+  /** Spans of every kind. */
+  spans: number
+}
+
+/** GET /api/services/{name}/operations */
+export interface OperationsAnswer extends Window {
+  service: string
+  /** Every span name of the service, most requests first; `requests` is 0 for those that serve nobody. */
+  operations: OperationRow[]
+  /** More operations exist than are listed. */
+  more: boolean
+}
+export interface OperationRow extends RequestFigures {
+  name: string
+  /** Spans of that name, of every kind, requests included. */
+  spans: number
+  /** How many of these have status ERROR. */
+  spanErrors: number
+}
+
+// ---------------------------------------------------------------------------------------------- search
+
+/** GET /api/traces */
+export interface TracesAnswer extends Window {
+  order: 'newest' | 'slowest'
+  limit: number
+  /** Newest: by the latest matching span's start. Slowest: by the longest matching span's duration. */
+  traces: TraceSummary[]
+  /** More traces match than are listed. */
+  more: boolean
+  /** How many traces match; only when `count=true` was asked, else null. */
+  total: number | null
+  /** When nothing matched: how many spans start in the window, whatever the filter; else null. */
+  spansInWindow: number | null
+}
+
+export interface TraceSummary {
+  traceId: string
+  /** Of the root span (the earliest without a parent); without one, of the earliest span whose parent is missing. */
+  rootService: string
+  rootName: string
+  /** False when no span without a parent has arrived. */
+  hasRoot: boolean
+  /** Of the earliest span. */
+  startTimeUnixNano: TimeText
+  /** From the earliest start to the latest end. */
+  durationNanos: NanosText
+  /** Spans, each counted once however often it was sent. */
+  spanCount: number
+  errorCount: number
+  services: TraceService[]
+  /** The span that put the trace here: the latest, or the longest, of those that match. */
+  match: { spanId: string; startTimeUnixNano: TimeText; durationNanos: NanosText }
+}
+export interface TraceService {
+  name: string
+  spans: number
+  errors: number
+}
+
+// ---------------------------------------------------------------------------------------------- one trace
+
+/**
+ * GET /api/traces/{traceId}. Everything that was sent, plus what rebuilding adds. Resources and scopes are given once;
+ * `span.resource` and `span.scope` are indexes into them (`.resources[.spans[0].resource]`).
+ */
+export interface TraceAnswer {
+  traceId: string
+  /** No parent is missing, and no span was received within the last 10 s. */
+  complete: boolean
+  /** When the last span of it was received. */
+  lastReceivedUnixNano: TimeText
+  startTimeUnixNano: TimeText
+  endTimeUnixNano: TimeText
+  durationNanos: NanosText
+  spanCount: number
+  errorCount: number
+  /** Copies of a span (same span id) that were sent again and are left out. */
+  duplicatesRemoved: number
+  /** Span ids of the roots, earliest first: spans without a parent, spans whose parent is missing, one of each cycle. */
+  roots: string[]
+  /** The ids that spans name as parent and that have not arrived. */
+  missingParents: MissingParent[]
+  /** Spans whose chain of parents leads back to themselves. One of each cycle is treated as a root. */
+  cycles: string[]
+  /** The chain that the trace's duration hangs on, in order of time: earliest first, without overlap. */
+  criticalPath: CriticalPathSegment[]
+  /** Estimated clock differences between services that call each other. Times are shown as sent, never corrected. */
+  clockSkews: ClockSkew[]
+  services: TraceServiceFigures[]
+  resources: OtlpResource[]
+  scopes: OtlpScope[]
+  /** By start time. */
+  spans: TraceSpan[]
+}
+export interface MissingParent {
+  spanId: string
+  /** The spans that name it. */
+  children: string[]
+}
+export interface CriticalPathSegment {
+  spanId: string
+  startTimeUnixNano: TimeText
+  endTimeUnixNano: TimeText
+}
+export interface ClockSkew {
+  parentService: string
+  childService: string
+  /** Add this to the child service's times to bring them onto the parent's clock; the median over its spans. */
+  offsetNanos: NanosText
+  /** Spans it was estimated from. */
+  spans: number
+}
+export interface TraceServiceFigures extends TraceService {
+  startTimeUnixNano: TimeText
+  /** From its earliest start to its latest end. */
+  durationNanos: NanosText
+  selfTimeNanos: NanosText
+}
+
+/** A span in the names of OTLP/JSON, exactly as sent, plus what rebuilding adds. */
+export interface TraceSpan {
+  traceId: string
+  spanId: string
+  /** '' for none. */
+  parentSpanId: string
+  traceState: string
+  flags: number
+  name: string
+  /** OTLP: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  kind: number
+  startTimeUnixNano: TimeText
+  endTimeUnixNano: TimeText
+  attributes: KeyValue[]
+  droppedAttributesCount: number
+  events: OtlpEvent[]
+  droppedEventsCount: number
+  links: OtlpLink[]
+  droppedLinksCount: number
+  /** OTLP: 0 unset, 1 ok, 2 error. */
+  status: { code: number; message: string }
+  /** Index into `resources`, -1 when the resource is gone. */
+  resource: number
+  /** Index into `scopes`. */
+  scope: number
+
+  // What follows was not sent: it was rebuilt.
+  service: string
+  receivedAtUnixNano: TimeText
+  /** end - start; '0' where the times make no sense. */
+  durationNanos: NanosText
+  /** The end lies before the start, or the start is 0. */
+  invalidTimes: boolean
+  /** Duration less the union of its children's times, clipped to its own. */
+  selfTimeNanos: NanosText
+  onCriticalPath: boolean
+  /** The parent it names has not arrived. */
+  missingParent: boolean
+  /** Estimated clock difference to its parent's service (see ClockSkew); null where none was found. */
+  skewNanos: NanosText | null
+  /** How often it was sent. */
+  copies: number
+}
+
+/** OTLP/JSON; `{}` is a value with nothing set. */
+export interface AnyValue {
+  stringValue?: string
+  intValue?: Int64Text
+  doubleValue?: number | 'NaN' | 'Infinity' | '-Infinity'
+  boolValue?: boolean
+  arrayValue?: { values?: AnyValue[] }
+  kvlistValue?: { values?: KeyValue[] }
+  /** Base64. */
+  bytesValue?: string
+}
+export interface KeyValue {
+  key: string
+  value: AnyValue
+}
+export interface OtlpEvent {
+  timeUnixNano: TimeText
+  name: string
+  attributes: KeyValue[]
+  droppedAttributesCount: number
+}
+export interface OtlpLink {
+  traceId: string
+  spanId: string
+  traceState?: string
+  attributes?: KeyValue[]
+  droppedAttributesCount?: number
+  flags?: number
+}
+export interface OtlpResource {
+  attributes: KeyValue[]
+  droppedAttributesCount: number
+  schemaUrl: string
+}
+export interface OtlpScope {
+  name: string
+  version: string
+  attributes: KeyValue[]
+  droppedAttributesCount: number
+  schemaUrl: string
+}
+
+// ---------------------------------------------------------------------------------------------- topology
+
+/** GET /api/topology */
+export interface TopologyAnswer extends Window {
+  /** The service asked for, whose neighbourhood this is; null for all. */
+  service: string | null
+  nodes: TopologyNode[]
+  edges: TopologyEdge[]
+}
+export type NodeType = 'service' | 'database' | 'queue' | 'external'
+/** Figures of a service: its own requests. Of the others: the calls made to them, as their callers measured them. */
+export interface TopologyNode extends RequestFigures {
+  /** `service:<name>`, `database:<system>/<instance>`, `queue:<system>/<topic>`, `external:<host>`. */
+  id: string
+  type: NodeType
+  /** Service name, database instance, topic or host. */
+  name: string
+  /** Database or messaging system (`postgresql`, `kafka`); '' for services and hosts. */
+  system: string
+}
+/** Calls from one node to another: latency and error as the caller saw them, the server's where there is no client span. */
+export interface TopologyEdge extends RequestFigures {
+  source: string
+  target: string
+}
+
+// ---------------------------------------------------------------------------------------------- suggestions
+
+/** GET /api/attributes */
+export interface AttributeKeysAnswer extends Window {
+  keys: AttributeKey[]
+  more: boolean
+}
+export interface AttributeKey {
+  key: string
+  /** Where it was seen. */
+  level: 'span' | 'resource'
+  /** Spans (resources, for level resource) that have it; for spans, among those that were looked at. */
+  count: number
+}
+
+/** GET /api/attributes/values?key=… */
+export interface AttributeValuesAnswer extends Window {
+  key: string
+  /** As text, most frequent first. */
+  values: { value: string; count: number }[]
+  more: boolean
+}
+
+// ---------------------------------------------------------------------------------------------- the server itself
+
+/** GET /api/retention */
+export interface RetentionAnswer {
+  /** Times of receipt of the oldest and newest span kept; null while there are none. */
+  oldestReceivedUnixNano: TimeText | null
+  newestReceivedUnixNano: TimeText | null
+  spans: number
+  bytesOnDisk: number
+  /** Days of receipt (UTC, `2026-01-31`) that were removed, newest first, with the reason. */
+  droppedDays: { day: string; reason: string; droppedAtUnixNano: TimeText }[]
+}
+
+/** GET /api/config: what the UI has to know of this server. */
+export interface ConfigAnswer {
+  version: string
+  basePath: string
+  /** Where programs send their spans; null when this server does not know. */
+  otlpHttp: string | null
+  otlpGrpc: string | null
+}
+
+/** GET /api/health: 200 while the store answers, else 503 with the same shape. */
+export interface HealthAnswer {
+  status: 'ok' | 'unavailable'
+  store: { ok: boolean; reason?: string }
+  /** As the composition root tells it, by role. */
+  roles: Record<string, unknown>
+}

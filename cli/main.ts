@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import * as options from './options.ts'
+import { runRole, type RoleContext, type RoleOptions, type RunningRole } from './role.ts'
+import { uiFolder, up, type UpOptions } from './up.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const weft = new Command('weft')
+  .description('OpenTelemetry observability backend: from spans to their call chain')
+  .version(version)
+  .showHelpAfterError('(weft --help lists the options)')
+
+weft
+  .command('up')
+  .description('run everything on this machine: collector, disk log, ingest, embedded ClickHouse, query API and web UI')
+  .addOption(options.otlpHttp())
+  .addOption(options.otlpGrpc())
+  .addOption(options.http())
+  .addOption(options.clickhouse())
+  .addOption(options.data())
+  .addOption(options.retention())
+  .addOption(options.maxDisk())
+  .addOption(options.queueSize())
+  .addOption(options.storeMemory())
+  .addOption(options.allowedHost())
+  .addOption(options.allowedOrigin())
+  .addOption(options.basePath())
+  .addOption(options.selfTrace())
+  .addOption(options.logLevel('warn'))
+  .action((given: UpOptions) => up(given))
+
+/**
+ * A role as a subcommand. What it is made of is imported only when it runs: a collector does not load the engine.
+ */
+function role<Given extends RoleOptions>(
+  name: string,
+  description: string,
+  start: (given: Given, context: RoleContext) => Promise<RunningRole>,
+): Command {
+  return weft
+    .command(name)
+    .description(description)
+    .addOption(options.admin())
+    .addOption(options.logLevel('info'))
+    .action((given: Given) => runRole(name, given, (context) => start(given, context)))
+}
+
+type CollectorOptions = import('./roles/collector.ts').CollectorRoleOptions & RoleOptions
+role<CollectorOptions>('collector', 'receive OTLP and append it to the queue', async (given, context) =>
+  (await import('./roles/collector.ts')).startCollector(given, context),
+)
+  .addOption(options.otlpHttp())
+  .addOption(options.otlpGrpc())
+  .addOption(options.data())
+  .addOption(options.queueSize())
+  .addOption(options.allowedOrigin())
+
+type IngestOptions = import('./roles/ingest.ts').IngestRoleOptions & RoleOptions
+role<IngestOptions>('ingest', 'take requests off the queue and insert them exactly once', async (given, context) =>
+  (await import('./roles/ingest.ts')).startIngest(given, context),
+)
+  .addOption(options.data())
+  .addOption(options.clickhouseUrl())
+  .addOption(options.clickhouseUser())
+  .addOption(options.clickhousePassword())
+
+type StoreOptions = import('./roles/store.ts').StoreRoleOptions & RoleOptions
+role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP interface", async (given, context) =>
+  (await import('./roles/store.ts')).startStore(given, context),
+)
+  .addOption(options.clickhouse())
+  .addOption(options.clickhousePassword())
+  .addOption(options.data())
+  .addOption(options.retention())
+  .addOption(options.maxDisk())
+  .addOption(options.storeMemory())
+  .addOption(options.allowedHost())
+
+type QueryApiOptions = import('./roles/query-api.ts').QueryApiRoleOptions & RoleOptions
+role<QueryApiOptions>('query-api', 'the API and the web UI', async (given, context) =>
+  (await import('./roles/query-api.ts')).startQueryApi({ ...given, uiFolder }, context),
+)
+  .addOption(options.http())
+  .addOption(options.clickhouseUrl())
+  .addOption(options.clickhouseUser())
+  .addOption(options.clickhousePassword())
+  .addOption(options.otlpHttp())
+  .addOption(options.otlpGrpc())
+  .addOption(options.basePath())
+  .addOption(options.allowedHost())
+
+weft
+  .command('send')
+  .description('post captured OTLP/HTTP bodies (protobuf or JSON; .gz, .zst and .zstd are sent with their encoding)')
+  .argument('<file...>')
+  .addOption(options.otlpHttp())
+  .action(async (files: string[], given: { otlpHttp: import('./address.ts').Address }) => {
+    const { send } = await import('./send.ts')
+    process.exitCode = await send(files, given.otlpHttp)
+  })
+
+await weft.parseAsync()

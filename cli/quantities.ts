@@ -1,0 +1,39 @@
+import { InvalidArgumentError } from 'commander'
+
+const byteUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+}
+
+/** Bytes from `512MiB`, `20GB` or a plain number. */
+export function parseBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text)
+  const unit = byteUnits[match?.[2]?.toUpperCase() ?? '-']
+  if (!match || unit === undefined) throw new InvalidArgumentError('Expected a size such as 512MiB or 20GB.')
+  return Math.floor(Number(match[1]) * unit)
+}
+
+/** A part of the volume (0 to 1) from `80%`, or bytes as `parseBytes` reads them. */
+export function parseDiskLimit(text: string): { readonly fraction: number } | { readonly bytes: number } {
+  const match = /^(\d+(?:\.\d+)?)%$/.exec(text)
+  if (!match) return { bytes: parseBytes(text) }
+  const fraction = Number(match[1]) / 100
+  if (fraction <= 0 || fraction > 1) throw new InvalidArgumentError('Expected a percentage above 0 and up to 100.')
+  return { fraction }
+}
+
+/** Whole days from `7d` or `7`; at least 1. */
+export function parseDays(text: string): number {
+  const match = /^(\d{1,5})d?$/.exec(text)
+  const days = Number(match?.[1])
+  if (!match || days < 1) throw new InvalidArgumentError('Expected a number of days, at least 1, such as 7d.')
+  return days
+}

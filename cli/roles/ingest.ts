@@ -1,0 +1,46 @@
+import { createBlockBuilder } from '../../ingest/blocks/builder.ts'
+import { createIngest } from '../../ingest/ingest.ts'
+import { createSetAside } from '../../ingest/set-aside.ts'
+import { createDiskReader } from '../../queue/disk/reader.ts'
+import { createStore } from '../../store/client.ts'
+import { foldersOf } from '../folders.ts'
+import type { RoleContext, RunningRole } from '../role.ts'
+
+export interface IngestRoleOptions {
+  readonly data: string
+  readonly clickhouseUrl: string
+  readonly clickhouseUser: string
+  readonly clickhousePassword: string
+}
+
+/** Disk log in, ClickHouse blocks out. */
+export async function startIngest(options: IngestRoleOptions, context: RoleContext): Promise<RunningRole> {
+  const { log, metrics, signal } = context
+  const folders = foldersOf(options.data)
+  const store = createStore({
+    url: options.clickhouseUrl,
+    user: options.clickhouseUser,
+    password: options.clickhousePassword,
+    log,
+  })
+  const queue = createDiskReader({ folder: folders.queue, log, metrics })
+  await queue.open(signal)
+  const ingest = createIngest({
+    queue,
+    store: store.writer,
+    newBuilder: createBlockBuilder,
+    setAside: createSetAside({ folder: folders.setAside, store: store.writer }),
+    log,
+    metrics,
+  })
+  await ingest.open(signal)
+  return {
+    facts: {},
+    health: () => ingest.health(),
+    async close(deadline) {
+      await ingest.close(deadline)
+      await queue.close(deadline)
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,128 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { AppError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { Asker, type Facts, type Message, type Question } from './messages.ts'
+
+/** How a role is started: as a child process of `weft <name> …flags`. */
+export interface RoleCommand {
+  readonly name: string
+  /** The flags; `facts` are those of the last start, so that a restarted role takes the same ports again. */
+  flags(facts: Facts | undefined): readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly execArgv?: readonly string[]
+}
+
+const shortestPauseMs = 100
+const longestPauseMs = 5_000
+/** A role that lived this long starts again at once; one that dies sooner waits, twice as long each time. */
+const livedLongMs = 10_000
+
+/** One role as a child process, started again whenever it dies without having been told to. */
+export class RoleProcess {
+  readonly #command: RoleCommand
+  readonly #log: Log
+  readonly #answer: (what: Question) => Promise<unknown>
+  #child: ChildProcess | undefined
+  #asker: Asker | undefined
+  #facts: Facts | undefined
+  #ready = false
+  #stopping = false
+  #restart: NodeJS.Timeout | undefined
+  #pauseMs = shortestPauseMs
+
+  constructor(command: RoleCommand, log: Log, answer: (what: Question) => Promise<unknown>) {
+    this.#command = command
+    this.#log = log
+    this.#answer = answer
+  }
+
+  get name(): string {
+    return this.#command.name
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Settles when the role serves; rejects with its own words when it could not start. */
+  async start(): Promise<Facts> {
+    const facts = await this.#spawn()
+    this.#facts = facts
+    return facts
+  }
+
+  async ask(what: Question): Promise<unknown> {
+    return this.#ready ? this.#asker?.ask(what, 2_000) : undefined
+  }
+
+  /** Tells the role to stop and waits for its end; after `withinMs` it is killed. Resolves to whether it ended in order. */
+  async stop(withinMs: number): Promise<boolean> {
+    this.#stopping = true
+    clearTimeout(this.#restart)
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return true
+    const ended = new Promise<boolean>((resolve) => child.once('exit', (code) => resolve(code === 0)))
+    if (child.connected) child.send({ type: 'stop' } satisfies Message)
+    else child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), withinMs)
+    const inOrder = await ended
+    clearTimeout(timer)
+    return inOrder
+  }
+
+  #spawn(): Promise<Facts> {
+    const begun = performance.now()
+    const child = fork(
+      fileURLToPath(new URL('weft.js', import.meta.url)),
+      [this.#command.name, ...this.#command.flags(this.#facts)],
+      {
+        execArgv: [...(this.#command.execArgv ?? [])],
+        env: { ...process.env, ...this.#command.env },
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        serialization: 'advanced',
+      },
+    )
+    this.#child = child
+    const asker = new Asker((message) => child.send(message, () => {}))
+    this.#asker = asker
+    return new Promise((resolve, reject) => {
+      child.on('message', (message: Message) => {
+        switch (message.type) {
+          case 'ready':
+            this.#ready = true
+            resolve(message.facts)
+            break
+          case 'failed':
+            reject(new AppError('UNAVAILABLE', message.message))
+            break
+          case 'answer':
+            asker.answered(message.id, message.value)
+            break
+          case 'ask':
+            void this.#answer(message.what).then((value) => {
+              if (child.connected) child.send({ type: 'answer', id: message.id, value } satisfies Message, () => {})
+            })
+            break
+          case 'stop':
+            break
+        }
+      })
+      child.on('error', reject)
+      child.on('exit', (code, signal) => {
+        const wasReady = this.#ready
+        this.#ready = false
+        reject(new AppError('UNAVAILABLE', `ended before it was ready (${signal ?? `exit code ${code}`})`))
+        if (this.#stopping || (!wasReady && this.#facts === undefined)) return
+        this.#pauseMs =
+          performance.now() - begun > livedLongMs ? shortestPauseMs : Math.min(this.#pauseMs * 2, longestPauseMs)
+        this.#log.warn({ role: this.name, code, signal, pauseMs: this.#pauseMs }, 'role ended, starting it again')
+        this.#restart = setTimeout(() => {
+          this.#spawn().catch((error: unknown) =>
+            this.#log.error({ role: this.name, error: String(error) }, 'role did not start again'),
+          )
+        }, this.#pauseMs)
+      })
+    })
+  }
+}

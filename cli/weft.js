@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// Plain JavaScript, because it must run on a Node that is too old for the rest: it hands over to the Node that the
+// project installs (an optional dependency for the platform), or says in one line what is missing.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const oldest = 24
+const major = Number(process.versions.node.split('.')[0])
+if (major >= oldest) {
+  await import('./main.ts')
+} else {
+  const exe = process.platform === 'win32' ? 'node.exe' : 'bin/node'
+  const own = fileURLToPath(
+    new URL(`../node_modules/node-${process.platform.replace('win32', 'win')}-${process.arch}/${exe}`, import.meta.url),
+  )
+  if (!existsSync(own)) {
+    process.stderr.write(
+      `weft: needs Node ${oldest} or newer; this is ${process.version}, and there is no packaged one for ` +
+        `${process.platform}-${process.arch}. Install a newer Node and try again.\n`,
+    )
+    process.exit(1)
+  }
+  // Signals reach the child through the terminal's process group or, sent to this process alone, are passed on.
+  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)))
+}

@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  throw new Error(
+    'run the tests through npm, or with PATH="$PWD/node_modules/.bin:$PATH": they need the Node that is installed there',
+  )
+}
+
 // Three kinds, told apart by suffix: `.test` (npm test), `.slow.test` (npm run test:slow, minutes, scaled times), and
 // micro benches `.bench` that are run by hand with node. Most tests start real servers, so few run side by side.
 const everywhere = ['base', 'otlp', 'collector', 'queue', 'ingest', 'store', 'query-api', 'ui', 'cli', 'bench', 'test']

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { formatAddress, parseAddress, urlOf } from './address.ts'
+import { flagsOf } from './options.ts'
+import { parseBytes, parseDays, parseDiskLimit } from './quantities.ts'
+
+test.each([
+  ['127.0.0.1:4318', { host: '127.0.0.1', port: 4318 }],
+  ['4318', { host: '127.0.0.1', port: 4318 }],
+  [':0', { host: '127.0.0.1', port: 0 }],
+  ['0.0.0.0:80', { host: '0.0.0.0', port: 80 }],
+  ['[::1]:4318', { host: '::1', port: 4318 }],
+  ['localhost:65535', { host: 'localhost', port: 65_535 }],
+])('address %s', (text, address) => {
+  expect(parseAddress(text)).toEqual(address)
+  expect(parseAddress(formatAddress(address))).toEqual(address)
+})
+
+test.each(['', 'host', 'host:', '::1:4318', '127.0.0.1:65536', 'http://localhost:80', '1:2:3'])(
+  'no address: %j',
+  (text) => {
+    expect(() => parseAddress(text)).toThrow('Expected host:port')
+  },
+)
+
+test('a wildcard host is reached as loopback', () => {
+  expect(urlOf({ host: '0.0.0.0', port: 1 })).toBe('http://127.0.0.1:1')
+  expect(urlOf({ host: '::1', port: 1 })).toBe('http://[::1]:1')
+})
+
+test.each([
+  ['0', 0],
+  ['1024', 1024],
+  ['1.5KiB', 1536],
+  ['512MiB', 512 * 2 ** 20],
+  ['20GB', 20e9],
+  ['2 TiB', 2 * 2 ** 40],
+])('size %s', (text, bytes) => {
+  expect(parseBytes(text)).toBe(bytes)
+})
+
+test.each(['', '-1', 'GB', '1XB', '1e3'])('no size: %j', (text) => {
+  expect(() => parseBytes(text)).toThrow('Expected a size')
+})
+
+test('a disk limit is a part of the volume or a size', () => {
+  expect(parseDiskLimit('80%')).toEqual({ fraction: 0.8 })
+  expect(parseDiskLimit('200GB')).toEqual({ bytes: 200e9 })
+  expect(() => parseDiskLimit('0%')).toThrow('percentage')
+  expect(() => parseDiskLimit('101%')).toThrow('percentage')
+})
+
+test('days', () => {
+  expect(parseDays('7d')).toBe(7)
+  expect(parseDays('30')).toBe(30)
+  expect(() => parseDays('0')).toThrow('at least 1')
+  expect(() => parseDays('7h')).toThrow('at least 1')
+})
+
+test('flags handed on to a role are read back as they were', () => {
+  expect(
+    flagsOf({
+      otlpHttp: { host: '::1', port: 1 },
+      data: '/a b',
+      queueSize: 5,
+      selfTrace: true,
+      other: false,
+      basePath: '',
+      allowedHost: ['a', 'b'],
+    }),
+  ).toEqual([
+    ...['--otlp-http', '[::1]:1', '--data', '/a b', '--queue-size', '5', '--self-trace'],
+    ...['--allowed-host', 'a', '--allowed-host', 'b'],
+  ])
+})

@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TracesAnswer } from '../query-api/types.ts'
+import { launchBrowser } from './browser.ts'
+import { eventually, type RunningWeft, startWeft } from './weft.ts'
+
+let weft: RunningWeft
+let browser: Browser
+let program: ChildProcess
+beforeAll(async () => {
+  ;[weft, browser] = await Promise.all([startWeft(), launchBrowser()])
+})
+afterAll(async () => {
+  program?.kill('SIGKILL')
+  await browser?.close()
+  await weft?.close()
+})
+
+test("a Node program started with the README's variables is on screen: first page, list, call chain", async () => {
+  const page = await browser.newPage()
+  await page.goto(weft.api)
+  await page.getByText('OTEL_METRICS_EXPORTER=none').first().waitFor()
+  expect(await page.textContent('body')).toContain(weft.otlpHttp)
+
+  program = spawn(
+    process.execPath,
+    [
+      '--require',
+      createRequire(import.meta.url).resolve('@opentelemetry/auto-instrumentations-node/register'),
+      fileURLToPath(new URL('programs/shop.cjs', import.meta.url)),
+    ],
+    {
+      env: {
+        PATH: process.env['PATH'],
+        OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp,
+        OTEL_SERVICE_NAME: 'shop',
+        OTEL_METRICS_EXPORTER: 'none',
+        OTEL_LOGS_EXPORTER: 'none',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  const [port] = (await once(program.stdout as NonNullable<ChildProcess['stdout']>, 'data')) as [Buffer]
+  const answer = await fetch(`http://127.0.0.1:${Number(port.toString())}/checkout`)
+  expect(await answer.text()).toBe('paid')
+
+  const trace = await eventually(async () => {
+    const { traces } = await weft.get<TracesAnswer>('/api/traces?service=shop')
+    return traces.find(({ spanCount }) => spanCount === 3)
+  }, 60_000)
+  expect(trace).toMatchObject({ rootService: 'shop', rootName: 'GET', hasRoot: true, errorCount: 0 })
+
+  // The page that was empty notices by itself, and leads on to the call chain.
+  await page.getByText('shop').first().waitFor({ timeout: 20_000 })
+  await page.goto(`${weft.api}/trace/${trace.traceId}`)
+  await page.getByRole('treeitem').nth(2).waitFor()
+  expect(await page.getByRole('treeitem').count()).toBe(3)
+})

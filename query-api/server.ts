@@ -1,8 +1,19 @@
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import type { Registry } from 'prom-client'
+import swagger from '@fastify/swagger'
+import { fastify, type FastifyInstance } from 'fastify'
+import { Counter, Histogram, type Registry } from 'prom-client'
 import type { Component } from '../base/component.ts'
+import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Reader } from '../store/contract.ts'
+import { errorHandler } from './http/errors.ts'
+import { securityHeaders } from './http/headers.ts'
+import { hostAllowed } from './http/hosts.ts'
+import type { RouteContext } from './routes/context.ts'
+import { ownRoutes } from './routes/own.ts'
+import { serviceRoutes } from './routes/services.ts'
+import { traceRoutes } from './routes/traces.ts'
 
 export interface QueryApiOptions {
   readonly host: string
@@ -30,5 +41,130 @@ export interface QueryApi extends Component {
   readonly address: AddressInfo
 }
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
 /** The read side: HTTP API, its own description and metrics, and the UI's files. */
-export declare function createQueryApi(options: QueryApiOptions): QueryApi
+export function createQueryApi(options: QueryApiOptions): QueryApi {
+  const basePath = normalBasePath(options.basePath)
+  const app = createApp(options, basePath)
+  let opened = false
+  return {
+    async open() {
+      try {
+        await app.listen({ host: options.host, port: options.port })
+      } catch (cause) {
+        throw new AppError('UNAVAILABLE', `cannot listen on ${options.host}:${options.port}`, { cause })
+      }
+      opened = true
+    },
+    async close(signal) {
+      opened = false
+      const cut = (): void => app.server.closeAllConnections()
+      signal.addEventListener('abort', cut, { once: true })
+      if (signal.aborted) cut()
+      await app.close()
+      signal.removeEventListener('abort', cut)
+    },
+    health: () => (opened ? { ok: true } : { ok: false, reason: 'not listening' }),
+    get address() {
+      const address = app.server.address()
+      if (address === null || typeof address === 'string')
+        throw new Error('BUG: address asked of a server that is not open')
+      return address
+    },
+  }
+}
+
+/** '' or `/path`, without a slash at the end. Throws BAD_INPUT for what cannot stand in a URL as it is. */
+export function normalBasePath(given: string | undefined): string {
+  const path = (given ?? '').replace(/\/+$/, '')
+  if (path !== '' && !/^(?:\/[\w.~-]+)+$/.test(path)) {
+    throw new AppError('BAD_INPUT', `the base path ${JSON.stringify(given)} must look like /weft`)
+  }
+  return path
+}
+
+function createApp(options: QueryApiOptions, basePath: string): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: 'idle',
+    // No question has a body worth more; slow senders are cut off.
+    bodyLimit: 64 * 1024,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 30_000,
+    routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },
+    // Unknown names are refused with their names instead of being dropped silently.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: true, useDefaults: true } },
+  })
+  const onError = errorHandler(options.log)
+  app.setErrorHandler(onError)
+  app.setNotFoundHandler((request, reply) => {
+    onError(
+      new AppError('NOT_FOUND', `there is no ${request.method} ${basePath === '' ? '' : `(below ${basePath}) `}here`),
+      request,
+      reply,
+    )
+  })
+  // Written by types, not by what a schema lets through: an answer is exactly what the question returned.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(securityHeaders)
+    if (!hostAllowed(request.headers.host, options.allowedHosts ?? [])) {
+      await reply
+        .code(421)
+        .send({ error: { code: 'FORBIDDEN', message: 'this host name is not served: see --allowed-host' } })
+    }
+  })
+  measure(app, options.metrics)
+  const context: RouteContext = { reader: options.reader, log: options.log }
+  void app.register(
+    async (scope: FastifyInstance) => {
+      await scope.register(swagger, {
+        openapi: {
+          openapi: '3.1.0',
+          info: {
+            title: 'Weft',
+            version,
+            description: 'Traces, services and topology. Types of the answers: query-api/types.ts.',
+          },
+        },
+      })
+      serviceRoutes(scope, context)
+      traceRoutes(scope, context)
+      ownRoutes(scope, context, {
+        config: {
+          version,
+          basePath,
+          otlpHttp: options.addresses?.otlpHttp ?? null,
+          otlpGrpc: options.addresses?.otlpGrpc ?? null,
+        },
+        metricsText: options.metricsText ?? (() => options.metrics.metrics()),
+        status: options.status ?? (() => Promise.resolve({})),
+      })
+      scope.get('/api/openapi.json', { schema: { summary: 'This description', hide: true } }, () => scope.swagger())
+    },
+    { prefix: basePath },
+  )
+  return app
+}
+
+function measure(app: FastifyInstance, metrics: Registry): void {
+  const requests = new Counter({
+    name: 'weft_query_api_requests_total',
+    help: 'HTTP requests answered, by route and status',
+    labelNames: ['route', 'status'],
+    registers: [metrics],
+  })
+  const seconds = new Histogram({
+    name: 'weft_query_api_request_seconds',
+    help: 'Time from a request to the end of its answer, by route',
+    labelNames: ['route'],
+    buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [metrics],
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    requests.inc({ route, status: String(reply.statusCode) })
+    seconds.observe({ route }, reply.elapsedTime / 1000)
+  })
+}

@@ -45,6 +45,8 @@ export interface RequestFigures {
 export interface ServicesAnswer extends Window {
   /** Every service with a span in the window, most requests first. */
   services: ServiceRow[]
+  /** More services exist than are listed. */
+  more: boolean
 }
 export interface ServiceRow extends RequestFigures {
   name: string
@@ -86,7 +88,7 @@ export interface TracesAnswer extends Window {
 
 export interface TraceSummary {
   traceId: string
-  /** Of the root span (the earliest without a parent); without one, of the earliest span whose parent is missing. */
+  /** Of the root span (the earliest without a parent); without one, of the earliest span. */
   rootService: string
   rootName: string
   /** False when no span without a parent has arrived. */

@@ -1,0 +1,49 @@
+import type { TenantId } from '../../base/units.ts'
+import type { Query, Reader } from '../../store/contract.ts'
+
+/** Who asks: whose rows may be seen, where they lie, and until when the answer is wanted. */
+export interface Asker {
+  readonly reader: Reader
+  readonly tenant: TenantId
+  readonly signal: AbortSignal
+}
+
+/** A question without what every question has: `{tenant:String}` is bound here, in one place, and must stand in the SQL. */
+export interface Question<Row> {
+  readonly name: string
+  readonly sql: string
+  readonly params: Query<Row>['params']
+  readonly maxRows: number
+  readonly timeoutMs?: number
+  readonly decode: (row: readonly unknown[]) => Row
+}
+
+const maxAnswerBytes = 512 * 1024 * 1024
+const defaultTimeoutMs = 30_000
+
+/** The rows in batches, as the store sends them. Rejects with the Reader's errors. */
+export function stream<Row>(asker: Asker, question: Question<Row>): AsyncIterable<readonly Row[]> {
+  if (!question.sql.includes('{tenant:String}'))
+    throw new Error(`BUG: the question ${question.name} forgets the tenant`)
+  return asker.reader.select(
+    {
+      name: question.name,
+      sql: question.sql,
+      params: { ...question.params, tenant: asker.tenant },
+      limits: {
+        maxRows: question.maxRows,
+        maxBytes: maxAnswerBytes,
+        timeoutMs: question.timeoutMs ?? defaultTimeoutMs,
+      },
+      decode: question.decode,
+    },
+    asker.signal,
+  )
+}
+
+/** All rows at once, for answers that are small by their LIMIT. */
+export async function all<Row>(asker: Asker, question: Question<Row>): Promise<Row[]> {
+  const rows: Row[] = []
+  for await (const batch of stream(asker, question)) for (const row of batch) rows.push(row)
+  return rows
+}

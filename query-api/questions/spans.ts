@@ -1,0 +1,39 @@
+import type { RequestFigures } from '../types.ts'
+import type { TimeWindow } from '../http/times.ts'
+
+// The words of the design as SQL over one row of `spans`, so that every question means the same by them.
+
+/** A SERVER or CONSUMER span, or an INTERNAL span that is a root. */
+export const isRequest = '(kind IN (2, 5) OR (kind = 1 AND parent_span_id = 0))'
+export const isError = '(status = 2)'
+/** 0 < start <= end as sent: only then is `duration_ns` a measurement. */
+export const timesMakeSense = '(start_ns > 0 AND end_shift_ns = 0)'
+export const inWindow = 'tenant = {tenant:String} AND start_ns >= {start:UInt64} AND start_ns < {end:UInt64}'
+/** A column of 8 little-endian bytes as hex, '' for 0. */
+export const spanIdHex = (column: string): string =>
+  `if(${column} = 0, '', lower(hex(reinterpretAsFixedString(${column}))))`
+
+/** Six columns: requests, errors, requests that were measured, p50, p90, p99 in nanoseconds. */
+export const figures = `countIf(${isRequest}) AS requests, countIf(${isRequest} AND ${isError}) AS errors,
+  countIf(${isRequest} AND ${timesMakeSense}) AS measured,
+  quantilesExactIf(0.5, 0.9, 0.99)(duration_ns, ${isRequest} AND ${timesMakeSense}) AS quantiles`
+
+/** Reads what `figures` selects, beginning at column `at`. */
+export function decodeFigures(row: readonly unknown[], at: number, window: TimeWindow): RequestFigures {
+  const [requests, errors, measured] = [Number(row[at]), Number(row[at + 1]), Number(row[at + 2])]
+  const quantiles = row[at + 3] as readonly unknown[]
+  const percentile = (index: number): string | null => (measured === 0 ? null : String(quantiles[index]))
+  return {
+    requests,
+    errors,
+    rate: requests / (Number(window.end - window.start) / 1e9),
+    p50: percentile(0),
+    p90: percentile(1),
+    p99: percentile(2),
+  }
+}
+
+export const windowParams = (window: TimeWindow): { start: string; end: string } => ({
+  start: window.start.toString(),
+  end: window.end.toString(),
+})

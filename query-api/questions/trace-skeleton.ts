@@ -1,0 +1,74 @@
+import { AppError } from '../../base/errors.ts'
+import type { SkeletonSpan } from '../trace/skeleton.ts'
+import { stream, type Asker } from './ask.ts'
+import { spanIdHex, timesMakeSense } from './spans.ts'
+
+/** Rows of one trace that are put together at most; each takes some 300 bytes of this process while it is. */
+export const maxTraceRows = 1_000_000
+
+/** A scope as the store keeps it: `rest` is OTLP/JSON text or ''. */
+export interface StoredScope {
+  readonly name: string
+  readonly version: string
+  readonly rest: string
+}
+
+export interface Skeleton {
+  readonly rows: readonly SkeletonSpan[]
+  readonly scopes: readonly StoredScope[]
+}
+
+/** Times of receipt and place in the queue: what tells a row from its copies, in both questions about a trace. */
+export const copyColumns = `toString(toUnixTimestamp64Nano(received_at)), _queue_log, _queue_partition, _queue_offset,
+  start_ns, duration_ns, parent_span_id, request_id`
+export const copyColumnCount = 8
+/** Reads what `copyColumns` selects, beginning at column `at`. */
+export const decodeCopyKey = (row: readonly unknown[], at: number): string =>
+  row.slice(at, at + copyColumnCount).join('/')
+
+export const ofTrace = 'tenant = {tenant:String} AND trace_id = toFixedString(unhex({traceId:String}), 16)'
+
+/** The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. */
+export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skeleton> {
+  const scopes: StoredScope[] = []
+  const scopeIndex = new Map<string, number>()
+  const rows: SkeletonSpan[] = []
+  const question = {
+    name: 'trace_skeleton',
+    sql: `SELECT ${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, service, name, kind, status,
+        start_ns, duration_ns, ${timesMakeSense}, resource_id, scope_name, scope_version, scope_rest, ${copyColumns}
+      FROM spans WHERE ${ofTrace} LIMIT ${maxTraceRows + 1}`,
+    params: { traceId },
+    maxRows: maxTraceRows + 1,
+    decode: (row: readonly unknown[]): SkeletonSpan => {
+      const scope: StoredScope = { name: String(row[10]), version: String(row[11]), rest: String(row[12]) }
+      const key = JSON.stringify(scope)
+      let index = scopeIndex.get(key)
+      if (index === undefined) {
+        index = scopes.push(scope) - 1
+        scopeIndex.set(key, index)
+      }
+      return {
+        spanId: String(row[0]),
+        parentSpanId: String(row[1]),
+        service: String(row[2]),
+        name: String(row[3]),
+        kind: Number(row[4]),
+        error: Number(row[5]) === 2,
+        start: BigInt(String(row[6])),
+        duration: BigInt(String(row[7])),
+        invalidTimes: Number(row[8]) === 0,
+        resourceId: String(row[9]),
+        scope: index,
+        receivedAt: BigInt(String(row[13])),
+        copyKey: decodeCopyKey(row, 13),
+        copies: 1,
+      }
+    },
+  }
+  for await (const batch of stream(asker, question)) for (const row of batch) rows.push(row)
+  if (rows.length > maxTraceRows) {
+    throw new AppError('TOO_LARGE', `the trace has more than ${maxTraceRows} spans, too many to put together`)
+  }
+  return { rows, scopes }
+}

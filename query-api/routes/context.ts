@@ -1,0 +1,18 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Log } from '../../base/log.ts'
+import { defaultTenant } from '../../base/units.ts'
+import type { Reader } from '../../store/contract.ts'
+import type { Asker } from '../questions/ask.ts'
+
+/** What the routes are made with. */
+export interface RouteContext {
+  readonly reader: Reader
+  readonly log: Log
+}
+
+/** Who asks with this request. The question ends when the caller goes away. */
+export function askerOf(context: RouteContext, request: FastifyRequest): Asker {
+  return { reader: context.reader, tenant: defaultTenant, signal: request.signal }
+}
+
+export type Routes = (app: FastifyInstance, context: RouteContext) => void

@@ -1,0 +1,56 @@
+import type { FastifyInstance } from 'fastify'
+import { messageOf } from '../../base/errors.ts'
+import { all } from '../questions/ask.ts'
+import type { ConfigAnswer, HealthAnswer } from '../types.ts'
+import { askerOf, type RouteContext } from './context.ts'
+import { query } from './schemas.ts'
+
+/** What the server tells of itself. */
+export interface OwnFacts {
+  readonly config: ConfigAnswer
+  readonly metricsText: () => Promise<string>
+  readonly status: () => Promise<object>
+}
+
+const storeMustAnswerWithinMs = 4_000
+const nothing = query({})
+
+export function ownRoutes(app: FastifyInstance, context: RouteContext, facts: OwnFacts): void {
+  app.get(
+    '/api/health',
+    { schema: { summary: 'Whether this server can answer', querystring: nothing } },
+    async (request, reply) => {
+      const asker = askerOf(context, request)
+      const [store, roles] = await Promise.all([
+        all(asker, {
+          name: 'health',
+          sql: `SELECT {tenant:String}`,
+          params: {},
+          maxRows: 1,
+          timeoutMs: storeMustAnswerWithinMs,
+          decode: () => true,
+        }).then(
+          () => ({ ok: true }),
+          (thrown: unknown) => ({ ok: false, reason: messageOf(thrown) }),
+        ),
+        facts.status(),
+      ])
+      const answer: HealthAnswer = {
+        status: store.ok ? 'ok' : 'unavailable',
+        store,
+        roles: roles as Record<string, unknown>,
+      }
+      return reply.code(store.ok ? 200 : 503).send(answer)
+    },
+  )
+  app.get(
+    '/api/config',
+    { schema: { summary: 'What the UI has to know of this server', querystring: nothing } },
+    () => facts.config,
+  )
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Own metrics, in the text format of Prometheus', querystring: nothing } },
+    async (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await facts.metricsText()),
+  )
+}

@@ -1,0 +1,86 @@
+import { Type, type Static, type TSchema } from 'typebox'
+
+// The parameters of all routes, as JSON schema: validated by fastify, shown in the OpenAPI document.
+
+const text = (description: string, maxLength = 4096) => Type.String({ description, maxLength })
+
+/** A query string: nothing but these names. */
+export const query = <T extends Record<string, TSchema>>(properties: T) =>
+  Type.Object(properties, { additionalProperties: false })
+
+const time = (which: string) =>
+  Type.Optional(text(`${which} RFC 3339 (2026-01-31T12:00:00.123456789Z) or nanoseconds since the Unix epoch.`, 64))
+
+/** The window of span start times that every question about many traces has. */
+export const windowProperties = {
+  start: time('Spans that start at this time or later. Without it: one hour before the end.'),
+  end: time('Spans that start before this time. Without it: now.'),
+}
+
+export const limit = (byDefault: number, most: number) =>
+  Type.Optional(
+    Type.Integer({
+      description: `At most so many, ${byDefault} by default.`,
+      minimum: 1,
+      maximum: most,
+      default: byDefault,
+    }),
+  )
+
+const duration = (which: string) => Type.Optional(text(`${which} 100ms, 1.5s, 250us, or plain nanoseconds.`, 64))
+
+export const windowQuery = query(windowProperties)
+
+export const topologyQuery = query({
+  ...windowProperties,
+  service: Type.Optional(text('Only this service and its neighbours.')),
+})
+
+export const tracesQuery = query({
+  ...windowProperties,
+  service: Type.Optional(text('Service of the span.')),
+  operation: Type.Optional(text('Name of the span.')),
+  minDuration: duration('The span takes at least so long.'),
+  maxDuration: duration('The span takes at most so long.'),
+  status: Type.Optional(Type.Enum(['unset', 'ok', 'error'], { description: 'Status of the span.' })),
+  attribute: Type.Optional(
+    Type.Array(text('key=value', 65_536), {
+      description:
+        'key=value, split at the first `=`; repeat it, and all must hold. Compared as text, whatever type was sent. ' +
+        "The span's own value before its resource's; `span.key=value` or `resource.key=value` for one of them only. " +
+        'Either name of a renamed semantic convention finds both.',
+      maxItems: 20,
+    }),
+  ),
+  order: Type.Optional(
+    Type.Enum(['newest', 'slowest'], {
+      description: 'By the start of the latest matching span, or by the duration of the longest.',
+      default: 'newest',
+    }),
+  ),
+  limit: limit(50, 1000),
+  count: Type.Optional(Type.Boolean({ description: 'Also count all traces that match.', default: false })),
+})
+
+export const traceParams = Type.Object({
+  traceId: Type.String({ description: '32 hex digits.', pattern: '^[0-9a-fA-F]{32}$' }),
+})
+
+export const serviceParams = Type.Object({ name: text('Name of the service.') })
+
+export const attributeKeysQuery = query({
+  ...windowProperties,
+  service: Type.Optional(text('Only spans of this service.')),
+  prefix: Type.Optional(text('Only keys that begin so.')),
+  limit: limit(200, 2000),
+})
+
+export const attributeValuesQuery = query({
+  ...windowProperties,
+  key: text('The attribute, as in the search; `span.` or `resource.` before it for one of them only.'),
+  service: Type.Optional(text('Only spans of this service.')),
+  prefix: Type.Optional(text('Only values that begin so.')),
+  limit: limit(50, 1000),
+})
+
+export type TracesQuery = Static<typeof tracesQuery>

@@ -1,0 +1,77 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
+import { nowNanos } from '../../base/clock.ts'
+import { AppError } from '../../base/errors.ts'
+import { parseDuration, parseWindow } from '../http/times.ts'
+import type { Asker } from '../questions/ask.ts'
+import { parseAttributeFilter } from '../questions/filters.ts'
+import { countSpans, countTraces, findTraces, type SearchFilter } from '../questions/search.ts'
+import { windowParams } from '../questions/spans.ts'
+import { summaries } from '../questions/summaries.ts'
+import { traceDetails } from '../questions/trace-details.ts'
+import { traceResources } from '../questions/trace-resources.ts'
+import { traceSkeleton } from '../questions/trace-skeleton.ts'
+import { answerJson, type TraceParts } from '../trace/answer.ts'
+import { rebuild } from '../trace/rebuild.ts'
+import type { TracesAnswer } from '../types.ts'
+import { askerOf, type RouteContext } from './context.ts'
+import { traceParams, tracesQuery, query, type TracesQuery } from './schemas.ts'
+
+export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
+  app.get<{ Querystring: TracesQuery }>(
+    '/api/traces',
+    { schema: { summary: 'Search: traces with a span for which all filters hold', querystring: tracesQuery } },
+    (request) => search(askerOf(context, request), request.query),
+  )
+  app.get<{ Params: Static<typeof traceParams> }>(
+    '/api/traces/:traceId',
+    { schema: { summary: 'One trace, put together', params: traceParams, querystring: query({}) } },
+    async (request, reply) => {
+      const parts = await traceParts(askerOf(context, request), request.params.traceId.toLowerCase())
+      return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))
+    },
+  )
+}
+
+async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
+  const filter = searchFilter(asked)
+  const { order = 'newest', limit = 50, count = false } = asked
+  const { matches, more } = await findTraces(asker, filter, order, limit)
+  return {
+    ...windowParams(filter.window),
+    order,
+    limit,
+    traces: await summaries(asker, matches),
+    more,
+    total: count ? (more ? await countTraces(asker, filter) : matches.length) : null,
+    spansInWindow: matches.length === 0 ? await countSpans(asker, filter.window) : null,
+  }
+}
+
+async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
+  const { rows, scopes } = await traceSkeleton(asker, traceId)
+  if (rows.length === 0) throw new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+  return {
+    rebuilt: rebuild(traceId, rows, nowNanos()),
+    resources: await traceResources(asker, traceId),
+    scopes,
+    details: traceDetails(asker, traceId),
+  }
+}
+
+function searchFilter(asked: TracesQuery): SearchFilter {
+  const filter: SearchFilter = {
+    window: parseWindow(asked),
+    ...(asked.service === undefined ? {} : { service: asked.service }),
+    ...(asked.operation === undefined ? {} : { operation: asked.operation }),
+    ...(asked.minDuration === undefined ? {} : { minDuration: parseDuration(asked.minDuration, 'minDuration') }),
+    ...(asked.maxDuration === undefined ? {} : { maxDuration: parseDuration(asked.maxDuration, 'maxDuration') }),
+    ...(asked.status === undefined ? {} : { status: asked.status }),
+    attributes: (asked.attribute ?? []).map(parseAttributeFilter),
+  }
+  if ((filter.minDuration ?? 0n) > (filter.maxDuration ?? filter.minDuration ?? 0n)) {
+    throw new AppError('BAD_INPUT', 'minDuration is greater than maxDuration')
+  }
+  return filter
+}

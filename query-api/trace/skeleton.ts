@@ -1,0 +1,48 @@
+/** What rebuilding a trace needs of a span: everything small. Ids are lower-case hex, '' for none; times nanoseconds. */
+export interface SkeletonSpan {
+  readonly spanId: string
+  readonly parentSpanId: string
+  readonly service: string
+  readonly name: string
+  readonly kind: number
+  readonly error: boolean
+  readonly start: bigint
+  /** end - start, 0 where the times make no sense. */
+  readonly duration: bigint
+  readonly invalidTimes: boolean
+  readonly receivedAt: bigint
+  readonly resourceId: string
+  /** Index into the trace's scopes. */
+  readonly scope: number
+  /** Tells the copies of a span apart: where it came from, and its times. */
+  readonly copyKey: string
+  copies: number
+}
+
+/**
+ * One span for each id: of its copies, the one received first (equal times of receipt: the one whose key sorts first, so
+ * that the choice does not depend on the order of the rows). `copies` of it counts them all.
+ */
+export function withoutCopies(rows: Iterable<SkeletonSpan>): SkeletonSpan[] {
+  const byId = new Map<string, SkeletonSpan>()
+  for (const row of rows) {
+    const kept = byId.get(row.spanId)
+    if (kept === undefined) {
+      byId.set(row.spanId, row)
+      continue
+    }
+    const earlier =
+      row.receivedAt < kept.receivedAt || (row.receivedAt === kept.receivedAt && row.copyKey < kept.copyKey)
+    const [first, other] = earlier ? [row, kept] : [kept, row]
+    first.copies += other.copies
+    byId.set(row.spanId, first)
+  }
+  return [...byId.values()].sort(byStart)
+}
+
+/** Earliest first; equal starts: the longer (the likely parent) first, then by id, so that the order is always the same. */
+export function byStart(a: SkeletonSpan, b: SkeletonSpan): number {
+  if (a.start !== b.start) return a.start < b.start ? -1 : 1
+  if (a.duration !== b.duration) return a.duration > b.duration ? -1 : 1
+  return a.spanId < b.spanId ? -1 : 1
+}

@@ -54,3 +54,13 @@ export interface Reader {
    */
   select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]>
 }
+
+export interface Schema {
+  /** The version that the database is at; 0 is an empty one. */
+  current(signal?: AbortSignal): Promise<number>
+  /**
+   * Brings the database up to `target`; a database that is already there is left alone. Safe to run again after a crash
+   * in the middle. Rejects UNSUPPORTED when the database is newer than this program knows.
+   */
+  migrate(target: number, signal: AbortSignal): Promise<void>
+}

@@ -1,0 +1,81 @@
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  decodeRecordHeader,
+  maxTenantBytes,
+  recordHeaderBytes,
+  segmentHeaderBytes,
+  segmentName,
+  seedOf,
+  type Slot,
+} from './format.ts'
+import { readFully } from './scan.ts'
+import type { SlotFile } from './slots.ts'
+
+/** What the writer knows of the reader's progress: from the commit file, which only the reader writes. */
+export class Consumption {
+  readonly #file: SlotFile
+  #logId = ''
+  #last: Slot | undefined
+  /** When the writer first saw a segment consumed (performance.now). */
+  readonly #consumedAt = new Map<bigint, number>()
+  readonly #header = Buffer.alloc(recordHeaderBytes + maxTenantBytes)
+  #oldest: { readonly next: bigint; readonly ms: number } | undefined
+
+  constructor(file: SlotFile) {
+    this.#file = file
+  }
+
+  /** Commits of other logs (that were in the folder before) count for nothing. */
+  of(logId: string): void {
+    this.#logId = logId
+    this.refresh()
+  }
+
+  /** Everything below is consumed. */
+  get next(): bigint {
+    return this.#last?.next ?? 0n
+  }
+
+  refresh(): void {
+    const slot = this.#file.read()
+    if (slot?.logId === this.#logId) this.#last = slot
+  }
+
+  /** Those of the segments (base offsets, in order) that are consumed since `keepMs`; never the last one. */
+  deletable(bases: readonly bigint[], keepMs: number): bigint[] {
+    const now = performance.now()
+    const found: bigint[] = []
+    for (const [i, base] of bases.entries()) {
+      const following = bases[i + 1]
+      if (following === undefined || following > this.next) break
+      const since = this.#consumedAt.get(base) ?? now
+      this.#consumedAt.set(base, since)
+      if (now - since >= keepMs) found.push(base)
+    }
+    for (const base of found) this.#consumedAt.delete(base)
+    return found
+  }
+
+  /** Time of receipt, in milliseconds, of the oldest record not yet consumed; undefined when there is none. */
+  async oldestMs(folder: string, end: bigint, firstSegment: bigint | undefined): Promise<number | undefined> {
+    if (this.next >= end || firstSegment === undefined) return undefined
+    if (this.#oldest?.next === this.next) return this.#oldest.ms
+    const segment = this.#last?.segment ?? firstSegment
+    const fd = openSync(join(folder, segmentName(segment)), 'r')
+    try {
+      const length = await readFully(fd, this.#header, this.#last?.position ?? segmentHeaderBytes)
+      const record = decodeRecordHeader(this.#header.subarray(0, length), 0, seedOf(this.#logId))
+      // None here: the next record begins the following segment, and soon after a commit says so.
+      if (!record) return undefined
+      this.#oldest = { next: this.next, ms: Number(record.receivedAt / 1_000_000n) }
+      return this.#oldest.ms
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}

@@ -95,16 +95,17 @@ export function writeBytes(out: ByteWriter, src: Uint8Array, start = 0, end = sr
   out.length += size
 }
 
+const encoder = new TextEncoder()
+
 /** Text of which every character is ASCII. */
 export function writeAscii(out: ByteWriter, text: string): void {
   reserve(out, text.length)
   const { bytes } = out
   let p = out.length
-  for (let i = 0; i < text.length; i++) bytes[p++] = text.charCodeAt(i)
-  out.length = p
+  if (text.length < loopBelow) for (let i = 0; i < text.length; i++) bytes[p++] = text.charCodeAt(i)
+  else encoder.encodeInto(text, bytes.subarray(p))
+  out.length += text.length
 }
-
-const encoder = new TextEncoder()
 
 /** Text as UTF-8; lone surrogates become U+FFFD. */
 export function writeText(out: ByteWriter, text: string): void {

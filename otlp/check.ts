@@ -203,9 +203,9 @@ function usualKeyValue(bytes: Uint8Array, p: number, end: number): number {
   if (value + 2 > stop || bytes[value] !== 0x12 || value + 2 + bytes[value + 1]! !== stop) return 0
   if (stop - value === 2) return stop
   if (stop - value === 3) return 0
-  switch (bytes[value + 2]) {
+  switch (bytes[value + 2]!) {
     case 0x0a:
-      return value + 4 + bytes[value + 3]! === stop ? stop : 0
+      return stop - value - 4 === bytes[value + 3] ? stop : 0
     case 0x10:
     case 0x18: {
       if (stop - value > 13) return 0

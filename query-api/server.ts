@@ -11,8 +11,10 @@ import { errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
 import type { RouteContext } from './routes/context.ts'
+import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
+import { topologyRoutes } from './routes/topology.ts'
 import { traceRoutes } from './routes/traces.ts'
 
 export interface QueryApiOptions {
@@ -131,6 +133,8 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
       })
       serviceRoutes(scope, context)
       traceRoutes(scope, context)
+      topologyRoutes(scope, context)
+      attributeRoutes(scope, context)
       ownRoutes(scope, context, {
         config: {
           version,

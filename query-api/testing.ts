@@ -12,7 +12,7 @@ import { createQueryApi, type QueryApi, type QueryApiOptions } from './server.ts
 export interface InProcessStore {
   readonly reader: Reader
   /** Names of the questions asked, in order. */
-  readonly asked: Query<unknown>[]
+  readonly asked: Pick<Query<unknown>, 'name' | 'sql' | 'params'>[]
   insert(table: 'spans' | 'resources', rows: readonly object[]): Promise<void>
   query(sql: string): string
   close(): Promise<void>
@@ -23,14 +23,14 @@ export async function openInProcessStore(): Promise<InProcessStore> {
   const session = new Session(folder)
   for (const statement of statements) session.query(statement)
   session.query('SET output_format_json_quote_64bit_integers = 1, output_format_json_quote_denormals = 1')
-  const asked: Query<unknown>[] = []
+  const asked: InProcessStore['asked'] = []
   // One session runs one query at a time.
   let turn: Promise<unknown> = Promise.resolve()
   return {
     asked,
     reader: {
       async *select<Row>(query: Query<Row>, signal: AbortSignal) {
-        asked.push(query as Query<unknown>)
+        asked.push(query)
         const mine = turn.then(() =>
           session.queryBindAsync(query.sql, query.params, { format: 'JSONCompactEachRow', signal }),
         )

@@ -263,7 +263,14 @@ export interface TopologyAnswer extends Window {
   /** The service asked for, whose neighbourhood this is; null for all. */
   service: string | null
   nodes: TopologyNode[]
+  /**
+   * A call belongs to the window in which its client span starts (its server span, where there is no client span). A
+   * call that several SERVER spans answered counts once for each. Messages go over their topic: from the producer to
+   * the topic, as the producer saw it, and from the topic to the consumer, as the consumer saw it.
+   */
   edges: TopologyEdge[]
+  /** More edges or services exist than are listed. */
+  more: boolean
 }
 export type NodeType = 'service' | 'database' | 'queue' | 'external'
 /** Figures of a service: its own requests. Of the others: the calls made to them, as their callers measured them. */

@@ -14,13 +14,16 @@ export interface AttributeFilter {
 export function parseAttributeFilter(text: string): AttributeFilter {
   const at = text.indexOf('=')
   if (at <= 0) throw new AppError('BAD_INPUT', 'attribute must be key=value')
-  const [name, value] = [text.slice(0, at), text.slice(at + 1)]
+  return { ...splitLevel(text.slice(0, at)), value: text.slice(at + 1) }
+}
+
+/** Reads a key: `span.` or `resource.` before it for that level only. */
+export function splitLevel(name: string): Pick<AttributeFilter, 'level' | 'key'> {
   for (const level of ['span', 'resource'] as const) {
-    if (name.startsWith(`${level}.`) && name.length > level.length + 1) {
-      return { level, key: name.slice(level.length + 1), value }
-    }
+    if (name.startsWith(`${level}.`) && name.length > level.length + 1)
+      return { level, key: name.slice(level.length + 1) }
   }
-  return { level: 'any', key: name, value }
+  return { level: 'any', key: name }
 }
 
 /** SQL over one row of `spans`, and the values bound in it. */
@@ -31,9 +34,11 @@ export interface Condition {
 
 /** All names under which the attribute is sent: both generations of a promoted one. */
 export function namesOf(key: string): readonly string[] {
-  return placeOf(key) < 0 ? [key] : (promoted[placeOf(key)]?.names ?? [key])
+  return promotedPlace(key) < 0 ? [key] : (promoted[promotedPlace(key)]?.names ?? [key])
 }
-const placeOf = (key: string): number => promoted.findIndex(({ names }) => (names as readonly string[]).includes(key))
+/** Place in `promoted` of the attribute, under either of its names; -1 for none. */
+export const promotedPlace = (key: string): number =>
+  promoted.findIndex(({ names }) => (names as readonly string[]).includes(key))
 
 const numeric = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/
 const minInt64 = -(2n ** 63n)
@@ -103,7 +108,7 @@ export function spanAlternatives({ key, value }: AttributeFilter, prefix: string
     }
     if (value.startsWith('{')) alternatives.push(bind(`${at('attributes_other')} = ${text}`, value))
   }
-  const place = placeOf(key)
+  const place = promotedPlace(key)
   const of = promoted[place]
   if (of !== undefined) {
     const moved = `bitAnd(moved, ${2 ** (2 * place) * 3}) != 0`
@@ -127,7 +132,7 @@ export function spanHasKey(key: string, prefix: string): Condition {
   const maps = ['attributes_string', 'attributes_int', 'attributes_double', 'attributes_bool', 'attributes_other']
   const names = namesOf(key)
   const parts = maps.flatMap((map) => names.map((_, index) => `mapContains(${map}, {${prefix}_name${index}:String})`))
-  const place = placeOf(key)
+  const place = promotedPlace(key)
   if (place >= 0) parts.push(`bitAnd(moved, ${2 ** (2 * place) * 3}) != 0`)
   return {
     sql: `(${parts.join(' OR ')})`,

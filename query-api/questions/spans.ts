@@ -13,12 +13,14 @@ export const inWindow = 'tenant = {tenant:String} AND start_ns >= {start:UInt64}
 export const spanIdHex = (column: string): string =>
   `if(${column} = 0, '', lower(hex(reinterpretAsFixedString(${column}))))`
 
-/** Six columns: requests, errors, requests that were measured, p50, p90, p99 in nanoseconds. */
-export const figures = `countIf(${isRequest}) AS requests, countIf(${isRequest} AND ${isError}) AS errors,
-  countIf(${isRequest} AND ${timesMakeSense}) AS measured,
-  quantilesExactIf(0.5, 0.9, 0.99)(duration_ns, ${isRequest} AND ${timesMakeSense}) AS quantiles`
+/** Four columns of the spans for which a condition holds: how many, errors, measured ones, [p50, p90, p99] in ns. */
+export const figuresOf = (condition: string): string => `countIf(${condition}) AS requests,
+  countIf(${condition} AND ${isError}) AS errors, countIf(${condition} AND ${timesMakeSense}) AS measured,
+  quantilesExactIf(0.5, 0.9, 0.99)(duration_ns, ${condition} AND ${timesMakeSense}) AS quantiles`
+/** The figures of a set of spans' requests. */
+export const figures = figuresOf(isRequest)
 
-/** Reads what `figures` selects, beginning at column `at`. */
+/** Reads what `figuresOf` selects, beginning at column `at`. */
 export function decodeFigures(row: readonly unknown[], at: number, window: TimeWindow): RequestFigures {
   const [requests, errors, measured] = [Number(row[at]), Number(row[at + 1]), Number(row[at + 2])]
   const quantiles = row[at + 3] as readonly unknown[]

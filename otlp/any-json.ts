@@ -83,7 +83,7 @@ export function appendLinkJson(out: ByteWriter, src: Uint8Array, start: number, 
         break
       case linkTag.attributes:
         attributes++
-        c.pos += readLength(c)
+        c.pos = readLength(c) + c.pos
         break
       case linkTag.droppedAttributesCount:
         dropped = readVarint(c)

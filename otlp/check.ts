@@ -237,7 +237,8 @@ function checkValue(c: Cursor, tag: number, message: Message, level: number, dep
     case 2: {
       const child = message.children[number]
       if (child === undefined) {
-        c.pos += readLength(c)
+        // Not `+=`: that would read `c.pos` before the length moves it.
+        c.pos = readLength(c) + c.pos
         return
       }
       if (child === keyValue && c.pos < c.end) {

@@ -1,9 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
-import type { Component } from '../base/component.ts'
+import type { Component, Health } from '../base/component.ts'
 import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { QueueWriter } from '../queue/contract.ts'
+import { Budget } from './budget.ts'
+import type { Services, Times } from './exchange.ts'
+import { Figures } from './figures.ts'
+import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
+import { loadRequestIdOf } from './hash.ts'
+import { createHttpServer, type HttpServer } from './http/server.ts'
+import { closed, listen } from './listen.ts'
+import { Peers } from './peers.ts'
+import { Sweep } from './sweep.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -22,6 +32,8 @@ export interface CollectorOptions {
   readonly metrics: Registry
   /** Bytes of requests held at one time, received and inflated, until the queue has them; default 192 MiB. */
   readonly memoryBytes?: number
+  /** How long a request may take to arrive and the queue to confirm it, in ms; default 25 s and 20 s. */
+  readonly times?: Times
 }
 
 export interface Collector extends Component {
@@ -29,7 +41,93 @@ export interface Collector extends Component {
   readonly addresses: { readonly http: AddressInfo; readonly grpc: AddressInfo }
 }
 
+const defaultMemoryBytes = 192 * 1024 * 1024
+const defaultTimes: Times = { receive: 25_000, queue: 20_000 }
+
 /** Receives OTLP over HTTP and gRPC, checks it, appends it to the queue, and answers once it is durable. */
 export function createCollector(options: CollectorOptions): Collector {
-  throw new AppError('UNAVAILABLE', `collector on ${options.http.host} does not listen yet`)
+  return new OtlpCollector(options)
+}
+
+interface Running {
+  readonly http: HttpServer
+  readonly grpc: GrpcServer
+  readonly addresses: Collector['addresses']
+}
+
+class OtlpCollector implements Collector {
+  readonly #options: CollectorOptions
+  readonly #budget: Budget
+  readonly #figures: Figures
+  readonly #sweep = new Sweep()
+  #running: Running | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: CollectorOptions) {
+    this.#options = options
+    this.#budget = new Budget(options.memoryBytes ?? defaultMemoryBytes)
+    this.#figures = new Figures(options.metrics, this.#budget)
+  }
+
+  get addresses(): Collector['addresses'] {
+    if (this.#running === undefined) throw new AppError('BUG', 'BUG: the collector has no addresses before it is open')
+    return this.#running.addresses
+  }
+
+  health(): Health {
+    if (this.#running === undefined) return { ok: false, reason: 'not open' }
+    if (this.#closing !== undefined) return { ok: false, reason: 'stopping' }
+    return { ok: true }
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const { http: httpAt, grpc: grpcAt, log, queue, allowedOrigins = [], times = defaultTimes } = this.#options
+    const services: Services = {
+      queue,
+      log,
+      times,
+      budget: this.#budget,
+      figures: this.#figures,
+      sweep: this.#sweep,
+      peers: new Peers(log),
+      requestIdOf: await loadRequestIdOf(),
+    }
+    const http = await createHttpServer(services, allowedOrigins)
+    const grpc = createGrpcServer(services)
+    const httpAddress = await listen(http.server, httpAt.host, httpAt.port)
+    try {
+      const grpcAddress = await listen(grpc.server, grpcAt.host, grpcAt.port)
+      this.#running = { http, grpc, addresses: { http: httpAddress, grpc: grpcAddress } }
+    } catch (error) {
+      await closed(http.server)
+      throw error
+    }
+    this.#sweep.start()
+  }
+
+  close(signal: AbortSignal): Promise<void> {
+    this.#closing ??= this.#drain(signal)
+    return this.#closing
+  }
+
+  async #drain(signal: AbortSignal): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    const { http, grpc } = running
+    http.stop()
+    const ended = Promise.all([closed(http.server), closed(grpc.server), grpc.sessions.closeAll(signal)])
+    // A connection whose last answer left just before the stop still counts as kept alive.
+    const idle = setInterval(() => http.server.closeIdleConnections(), 50)
+    const destroy = (): void => http.server.closeAllConnections()
+    if (signal.aborted) destroy()
+    signal.addEventListener('abort', destroy)
+    await ended
+    signal.removeEventListener('abort', destroy)
+    clearInterval(idle)
+    // What was answered at its deadline may still lie with the queue, which borrowed its bytes.
+    while (this.#budget.used > 0 && !signal.aborted) await sleep(10)
+    this.#sweep.stop()
+    await http.app.close()
+  }
 }

@@ -1,0 +1,27 @@
+import type { AddressInfo, Server } from 'node:net'
+import { AppError, messageOf } from '../base/errors.ts'
+
+/** Resolves with the address once connections are accepted; rejects with a line that says which address and why not. */
+export function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      const why = error.code === 'EADDRINUSE' ? 'the port is taken' : messageOf(error)
+      reject(new AppError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${why}`, { cause: error }))
+    }
+    server.once('error', failed)
+    server.listen({ host, port }, () => {
+      server.removeListener('error', failed)
+      const address = server.address()
+      if (address === null || typeof address === 'string') reject(new Error('BUG: a TCP server has a TCP address'))
+      else resolve(address)
+    })
+  })
+}
+
+/** Resolves when the server has closed and its last connection has ended; at once when it never listened. */
+export function closed(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (!server.listening) resolve()
+    else server.close((error) => (error === undefined ? resolve() : reject(error)))
+  })
+}

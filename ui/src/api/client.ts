@@ -1,0 +1,76 @@
+import { apiUrl } from '../frame/base.ts'
+
+/** What went wrong with a question, in words for the person who asked. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  /** HTTP status; 0 when no answer came. */
+  readonly status: number
+  /** What to do about it. */
+  readonly advice: string
+  constructor(status: number, message: string, advice: string, options?: ErrorOptions) {
+    super(message, options)
+    this.status = status
+    this.advice = advice
+  }
+}
+
+export type Params = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+
+/** Asks the API. Rejects with ApiError, or with the signal's reason when it was called off. */
+export async function ask<Answer>(path: string, params: Params, signal: AbortSignal): Promise<Answer> {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(params)) {
+    if (value === undefined || value === '') continue
+    if (typeof value === 'object') for (const one of value) query.append(name, one)
+    else query.append(name, String(value))
+  }
+  let response: Response
+  try {
+    response = await fetch(apiUrl(path, query), { signal, headers: { accept: 'application/json' } })
+  } catch (thrown) {
+    if (signal.aborted) throw thrown
+    throw new ApiError(0, 'The server does not answer.', 'Check that Weft is running, then try again.', {
+      cause: thrown,
+    })
+  }
+  if (!response.ok) throw await refusal(response)
+  try {
+    return (await response.json()) as Answer
+  } catch (thrown) {
+    if (signal.aborted) throw thrown
+    throw new ApiError(response.status, 'The answer broke off or makes no sense.', 'Try again.', { cause: thrown })
+  }
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const said = messageIn(await response.text().catch(() => ''))
+  const { status } = response
+  if (status === 404) return new ApiError(status, said ?? 'Not found.', 'Check the address or the id.')
+  if (status === 504 || status === 408) {
+    return new ApiError(status, said ?? 'The question took too long.', 'Ask for a shorter time range or add a filter.')
+  }
+  if (status === 429) {
+    return new ApiError(status, said ?? 'The server is busy.', 'Wait a moment, or ask for a shorter time range.')
+  }
+  if (status === 502 || status === 503) {
+    return new ApiError(
+      status,
+      said ?? 'The store is not reachable.',
+      'It is probably starting: try again in a moment.',
+    )
+  }
+  if (status >= 400 && status < 500) {
+    return new ApiError(status, said ?? `The server refused (${status}).`, 'Change what is asked, then try again.')
+  }
+  return new ApiError(status, said ?? `The server failed (${status}).`, 'Try again; its log says more.')
+}
+
+function messageIn(body: string): string | undefined {
+  try {
+    const { error } = JSON.parse(body) as { error?: { message?: unknown } }
+    return typeof error?.message === 'string' && error.message !== '' ? error.message : undefined
+  } catch {
+    // A proxy's own page, most likely: its words would help nobody.
+    return undefined
+  }
+}

@@ -1,0 +1,85 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query'
+import type {
+  AttributeKeysAnswer,
+  AttributeValuesAnswer,
+  ConfigAnswer,
+  OperationsAnswer,
+  RetentionAnswer,
+  ServicesAnswer,
+  TopologyAnswer,
+  TraceAnswer,
+  TracesAnswer,
+} from '../../../query-api/types.ts'
+import type { Clock } from '../frame/clock.tsx'
+import { ask, type Params } from './client.ts'
+
+/** What every question about a window needs of the clock. */
+export type Window = Pick<Clock, 'now' | 'resolved'>
+
+const minute = 60_000
+
+// Milliseconds are all that a range holds; the API takes Unix nanoseconds as text.
+const bounds = ({ resolved }: Window): { start: string; end: string } => ({
+  start: `${Math.floor(resolved.from)}000000`,
+  end: `${Math.floor(resolved.to)}000000`,
+})
+
+function windowed<Answer>(name: string, path: string, window: Window, params: Params = {}) {
+  return queryOptions({
+    queryKey: [name, path, bounds(window), params, window.now],
+    queryFn: ({ signal }) => ask<Answer>(path, { ...bounds(window), ...params }, signal),
+    placeholderData: keepPreviousData,
+    gcTime: minute,
+  })
+}
+
+export interface TraceFilter {
+  readonly service?: string | undefined
+  readonly operation?: string | undefined
+  readonly minDuration?: string | undefined
+  readonly maxDuration?: string | undefined
+  readonly status?: string | undefined
+  readonly attribute?: readonly string[] | undefined
+}
+
+export const tracesQuestion = (window: Window, filter: TraceFilter, order: string, limit: number) =>
+  windowed<TracesAnswer>('traces', 'api/traces', window, { ...filter, order, limit })
+
+/** How many traces match in all: asked apart, because it costs more than the list. */
+export const totalQuestion = (window: Window, filter: TraceFilter) =>
+  windowed<TracesAnswer>('total', 'api/traces', window, { ...filter, limit: 1, count: true })
+
+export const servicesQuestion = (window: Window) => windowed<ServicesAnswer>('services', 'api/services', window)
+
+export const operationsQuestion = (window: Window, service: string) =>
+  windowed<OperationsAnswer>('operations', `api/services/${encodeURIComponent(service)}/operations`, window)
+
+export const topologyQuestion = (window: Window, service: string | undefined) =>
+  windowed<TopologyAnswer>('topology', 'api/topology', window, { service })
+
+export const attributeKeysQuestion = (window: Window, service: string | undefined) =>
+  windowed<AttributeKeysAnswer>('keys', 'api/attributes', window, { service })
+
+export const attributeValuesQuestion = (window: Window, key: string, service: string | undefined) =>
+  windowed<AttributeValuesAnswer>('values', 'api/attributes/values', window, { key, service })
+
+/** One trace never needs a time range. */
+export const traceQuestion = (traceId: string) =>
+  queryOptions({
+    queryKey: ['trace', traceId],
+    queryFn: ({ signal }) => ask<TraceAnswer>(`api/traces/${encodeURIComponent(traceId)}`, {}, signal),
+    gcTime: 2 * minute,
+  })
+
+export const configQuestion = queryOptions({
+  queryKey: ['config'],
+  queryFn: ({ signal }) => ask<ConfigAnswer>('api/config', {}, signal),
+  staleTime: Infinity,
+})
+
+export const retentionQuestion = queryOptions({
+  queryKey: ['retention'],
+  queryFn: ({ signal }) => ask<RetentionAnswer>('api/retention', {}, signal),
+  staleTime: minute,
+  refetchInterval: 5 * minute,
+})

@@ -1,0 +1,61 @@
+import { useEffect, useState, type ReactNode } from 'react'
+import { ApiError } from '../api/client.ts'
+
+/** Nothing to show: why, and a way on. */
+export function Empty({ title, children, actions }: { title: string; children?: ReactNode; actions?: ReactNode }) {
+  return (
+    <div className="state" role="status">
+      <div className="state-title">{title}</div>
+      {children !== undefined && <div>{children}</div>}
+      {actions !== undefined && <div className="state-actions">{actions}</div>}
+    </div>
+  )
+}
+
+/** A question failed: what happened in plain words, what to do, and a way to ask again. The query stays as it was. */
+export function Failed({ error, onRetry, what }: { error: Error; onRetry: () => void; what: string }) {
+  const advice = error instanceof ApiError ? error.advice : 'Try again.'
+  return (
+    <div className="state state-error" role="alert">
+      <div className="state-title">Could not load {what}</div>
+      <div>
+        {error.message} {advice}
+      </div>
+      <div className="state-actions">
+        <button type="button" className="button" onClick={onRetry}>
+          Try again
+        </button>
+      </div>
+    </div>
+  )
+}
+
+/** A thin bar after 150 ms; after a second the time it takes, and a way to call it off. */
+export function Waiting({ active, onCancel }: { active: boolean; onCancel?: () => void }) {
+  const [elapsed, setElapsed] = useState(0)
+  useEffect(() => {
+    setElapsed(0)
+    if (!active) return
+    const started = performance.now()
+    const first = setTimeout(() => setElapsed(150), 150)
+    const timer = setInterval(() => setElapsed(performance.now() - started), 500)
+    return () => {
+      clearTimeout(first)
+      clearInterval(timer)
+    }
+  }, [active])
+  if (!active || elapsed < 150) return null
+  return (
+    <>
+      <div className="bar" role="progressbar" aria-label="Loading" />
+      {elapsed >= 1000 && onCancel !== undefined && (
+        <div className="bar-wait">
+          <span>Working for {Math.floor(elapsed / 1000)} s</span>
+          <button type="button" className="button button-quiet" onClick={onCancel}>
+            Cancel
+          </button>
+        </div>
+      )}
+    </>
+  )
+}

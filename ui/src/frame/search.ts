@@ -1,0 +1,81 @@
+/**
+ * The state that the URL holds, the same on every page so that links carry it along. Everything is text as it stands in
+ * the URL; whoever uses a value parses it. `time` and `live` belong to the frame, the rest to one page each.
+ */
+export interface Search {
+  time?: string
+  live?: string
+  // traces
+  service?: string
+  operation?: string
+  min?: string
+  max?: string
+  status?: string
+  attribute?: readonly string[]
+  order?: string
+  limit?: string
+  // one trace
+  span?: string
+  find?: string
+  zoom?: string
+  closed?: readonly string[]
+  path?: string
+  tab?: string
+  // services, topology
+  sort?: string
+  filter?: string
+  open?: string
+  node?: string
+}
+
+const lists = new Set<string>(['attribute', 'closed'])
+const singles = new Set<string>(
+  'time live service operation min max status order limit span find zoom path tab sort filter open node'.split(' '),
+)
+
+/** Reads a query string; what it does not know is dropped. */
+export function parseSearch(text: string): Search {
+  const out: Record<string, string | string[]> = {}
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (value === '') continue
+    if (lists.has(name)) {
+      const list = out[name]
+      if (Array.isArray(list)) list.push(value)
+      else out[name] = [value]
+    } else if (singles.has(name)) out[name] ??= value
+  }
+  return out
+}
+
+/** Writes a query string, with few percent signs: a link is read by people. */
+export function stringifySearch(search: object): string {
+  const parts: string[] = []
+  for (const [name, value] of Object.entries(search) as [string, unknown][]) {
+    const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+    for (const one of values) {
+      if (typeof one === 'string' && one !== '') parts.push(`${encodeURIComponent(name)}=${readable(one)}`)
+    }
+  }
+  return parts.length === 0 ? '' : `?${parts.join('&')}`
+}
+
+// These are allowed in a query by RFC 3986 and mean nothing special to URLSearchParams.
+const readable = (value: string): string =>
+  encodeURIComponent(value).replace(/%(2F|3A|3D|40|2C|24|3F)/g, (escape) => decodeURIComponent(escape))
+
+/** What a link to another page takes along. */
+export function carried(search: Search): Search {
+  const out: Search = {}
+  if (search.time !== undefined) out.time = search.time
+  if (search.live !== undefined) out.live = search.live
+  return out
+}
+
+/** `search` with `change` laid over it; undefined and empty values are taken out. */
+export function changed(search: Search, change: { readonly [K in keyof Search]?: Search[K] | undefined }): Search {
+  const out: Record<string, unknown> = { ...search, ...change }
+  for (const [name, value] of Object.entries(out)) {
+    if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) delete out[name]
+  }
+  return out
+}

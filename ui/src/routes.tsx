@@ -1,0 +1,55 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import { Frame, NoSuchPage, PageBroke } from './frame/Frame.tsx'
+import { basePath } from './frame/base.ts'
+import { carried, parseSearch, stringifySearch, type Search } from './frame/search.ts'
+import { TracesPage } from './traces/TracesPage.tsx'
+
+const root = createRootRoute({
+  component: Frame,
+  notFoundComponent: NoSuchPage,
+  // parseSearch has already left out what it does not know.
+  validateSearch: (search: Record<string, unknown>): Search => search as Search,
+})
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: '/traces', search: carried(search), replace: true })
+  },
+})
+
+const traces = createRoute({ getParentRoute: () => root, path: '/traces', component: TracesPage })
+
+const trace = createRoute({
+  getParentRoute: () => root,
+  path: '/trace/$traceId',
+  component: lazyRouteComponent(() => import('./trace/TracePage.tsx'), 'TracePage'),
+})
+
+const services = createRoute({
+  getParentRoute: () => root,
+  path: '/services',
+  component: lazyRouteComponent(() => import('./services/ServicesPage.tsx'), 'ServicesPage'),
+})
+
+const topology = createRoute({
+  getParentRoute: () => root,
+  path: '/topology',
+  component: lazyRouteComponent(() => import('./topology/TopologyPage.tsx'), 'TopologyPage'),
+})
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, traces, trace, services, topology]),
+  basepath: basePath(),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: 'intent',
+  defaultErrorComponent: PageBroke,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

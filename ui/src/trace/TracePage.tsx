@@ -1,0 +1,66 @@
+import './trace.css'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
+import { useMemo } from 'react'
+import { ApiError } from '../api/client.ts'
+import { traceQuestion } from '../api/questions.ts'
+import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { carried } from '../frame/search.ts'
+import { parseTraceId } from './id.ts'
+import { buildModel } from './model.ts'
+import { TraceView } from './TraceView.tsx'
+
+export function TracePage() {
+  const { traceId } = useParams({ from: '/trace/$traceId' })
+  const search = useSearch({ from: '__root__' })
+  const queries = useQueryClient()
+  const id = parseTraceId(traceId)
+  const { data, error, isFetching, refetch } = useQuery({
+    ...traceQuestion(id ?? ''),
+    enabled: id !== undefined,
+    // Spans may still arrive: looked at again until all are there.
+    refetchInterval: (query) => (query.state.data?.complete === false && mayGrow(query.state.data) ? 5000 : false),
+  })
+  const model = useMemo(() => (data === undefined ? undefined : buildModel(data)), [data])
+  const back = (
+    <Link className="button" to="/traces" search={carried(search)}>
+      To the traces
+    </Link>
+  )
+  if (id === undefined) {
+    return (
+      <Empty title="That is not a trace id" actions={back}>
+        A trace id has 32 hexadecimal digits. This was asked for: <bdi className="mono trace-asked">{traceId}</bdi>
+      </Empty>
+    )
+  }
+  return (
+    <div className="trace">
+      <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['trace', id] })} />
+      {model !== undefined && <TraceView key={id} model={model} />}
+      {model === undefined && error instanceof ApiError && error.status === 404 && (
+        <Empty
+          title="There is no such trace"
+          actions={
+            <>
+              <button type="button" className="button button-main" onClick={() => void refetch()}>
+                Look again
+              </button>
+              {back}
+            </>
+          }
+        >
+          No span of <span className="mono">{id}</span> is stored. It may not have arrived yet, not have been sampled,
+          or be older than the retention.
+        </Empty>
+      )}
+      {model === undefined && error !== null && !(error instanceof ApiError && error.status === 404) && (
+        <Failed error={error} what="the trace" onRetry={() => void refetch()} />
+      )}
+    </div>
+  )
+}
+
+/** Not complete for being young; after a minute a missing parent will hardly come. */
+const mayGrow = (trace: { lastReceivedUnixNano: string }): boolean =>
+  Date.now() - Number(trace.lastReceivedUnixNano) / 1e6 < 60_000

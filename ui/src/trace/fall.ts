@@ -1,0 +1,325 @@
+import { readPalette, type Palette } from '../design/palette.ts'
+import { duration, text } from '../numbers/format.ts'
+import { drawAxis, drawBars, drawMinimap, rowBackground, toTime, type FallState, type Zoom } from './draw.ts'
+import type { Node } from './model.ts'
+import { rowOf } from './model.ts'
+
+export interface FallParts {
+  readonly scroller: HTMLElement
+  readonly size: HTMLElement
+  readonly rows: HTMLElement
+  readonly bars: HTMLCanvasElement
+  readonly minimap: HTMLCanvasElement
+  readonly axis: HTMLCanvasElement
+}
+
+export interface FallEvents {
+  select: (index: number) => void
+  toggle: (index: number) => void
+  zoom: (zoom: Zoom) => void
+}
+
+interface RowParts {
+  readonly element: HTMLElement
+  readonly twisty: HTMLElement
+  readonly swatch: HTMLElement
+  readonly error: HTMLElement
+  readonly name: HTMLElement
+  readonly service: HTMLElement
+  readonly hidden: HTMLElement
+  shown: number
+}
+
+const leastNanos = 10
+const indentPx = 12
+
+/**
+ * The waterfall: names as real rows of a tree, bars on a canvas, both drawn in the same frame. No framework re-renders
+ * while one scrolls: a fixed set of rows is filled anew. Names are only ever set as text.
+ */
+export class Waterfall {
+  readonly #parts: FallParts
+  readonly #events: FallEvents
+  readonly #pool: RowParts[] = []
+  readonly #stop = new AbortController()
+  readonly #resize: ResizeObserver
+  #state: FallState | undefined
+  #palette: Palette = readPalette()
+  #rowHeight = Number.parseFloat(this.#palette.token('--span-row'))
+  #hovered = -1
+  #brush: readonly [number, number] | undefined
+  #frame = 0
+
+  constructor(parts: FallParts, events: FallEvents) {
+    this.#parts = parts
+    this.#events = events
+    const { signal } = this.#stop
+    parts.scroller.addEventListener('scroll', () => this.#later(), { signal, passive: true })
+    parts.scroller.addEventListener('wheel', (event) => this.#wheel(event), { signal, passive: false })
+    parts.rows.addEventListener('click', (event) => this.#clickRow(event), { signal })
+    parts.scroller.addEventListener('mousemove', (event) => this.#hover(this.#nodeAt(event)), { signal })
+    parts.scroller.addEventListener('mouseleave', () => this.#hover(-1), { signal })
+    this.#dragToZoom(parts.bars, () => this.#state?.zoom, true)
+    const whole = (): Zoom | undefined => this.#state && { from: 0, to: this.#state.model.length }
+    this.#dragToZoom(parts.minimap, whole, false)
+    for (const canvas of [parts.bars, parts.minimap]) {
+      canvas.addEventListener('dblclick', () => this.#zoomTo(whole()), { signal })
+    }
+    this.#resize = new ResizeObserver(() => this.#later())
+    for (const element of [parts.scroller, parts.bars, parts.minimap]) this.#resize.observe(element)
+  }
+
+  /** Shows another state; cheap when little differs. */
+  set(state: FallState): void {
+    this.#state = state
+    for (const row of this.#pool) row.shown = -1
+    this.#parts.size.style.height = `${state.rows.length * this.#rowHeight}px`
+    this.#later()
+  }
+
+  /** The theme has changed. */
+  repaint(): void {
+    this.#palette = readPalette()
+    this.#rowHeight = Number.parseFloat(this.#palette.token('--span-row'))
+    this.#later()
+  }
+
+  /** Brings a node's row into view, into the middle when it was outside. */
+  reveal(index: number): void {
+    const state = this.#state
+    if (state === undefined) return
+    const { scroller } = this.#parts
+    const top = rowOf(state.rows, index) * this.#rowHeight
+    const height = scroller.clientHeight
+    if (top < scroller.scrollTop || top + this.#rowHeight > scroller.scrollTop + height) {
+      scroller.scrollTop = top - height / 2 + this.#rowHeight / 2
+    }
+    this.#later()
+  }
+
+  close(): void {
+    this.#stop.abort()
+    this.#resize.disconnect()
+    cancelAnimationFrame(this.#frame)
+    this.#parts.rows.replaceChildren()
+  }
+
+  #later(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw())
+  }
+
+  #draw(): void {
+    this.#frame = 0
+    const state = this.#state
+    if (state === undefined) return
+    const { scroller, bars, minimap, axis } = this.#parts
+    const top = scroller.scrollTop
+    const height = scroller.clientHeight
+    const ratio = devicePixelRatio
+    this.#fillRows(state, top, height)
+    const area = fit(bars, ratio)
+    const rowHeight = this.#rowHeight
+    drawBars(
+      area.ctx,
+      state,
+      { ...area.size, rowHeight, top, hovered: this.#hovered, brush: this.#brush },
+      this.#palette,
+    )
+    const strip = fit(minimap, ratio)
+    const view = { from: top / rowHeight, to: Math.min(state.rows.length, (top + height) / rowHeight) }
+    drawMinimap(strip.ctx, state, strip.size, this.#palette, view)
+    const ruler = fit(axis, ratio)
+    drawAxis(ruler.ctx, state.zoom, ruler.size, this.#palette)
+  }
+
+  #fillRows(state: FallState, top: number, height: number): void {
+    const first = Math.floor(top / this.#rowHeight)
+    const many = Math.ceil(height / this.#rowHeight) + 1
+    while (this.#pool.length < many) this.#pool.push(makeRow(this.#parts.rows))
+    this.#parts.rows.style.transform = `translateY(${first * this.#rowHeight - top}px)`
+    let active = ''
+    this.#pool.forEach((row, i) => {
+      const at = i < many ? (state.rows[first + i] ?? -1) : -1
+      const node = state.model.nodes[at]
+      row.element.hidden = node === undefined
+      if (node === undefined) return
+      if (row.shown !== at) fillRow(row, node, state)
+      const back = rowBackground(state, at, at === this.#hovered)
+      row.element.style.background = back === undefined ? '' : `var(${back})`
+      if (at === state.selected) active = row.element.id
+    })
+    if (active === '') this.#parts.scroller.removeAttribute('aria-activedescendant')
+    else this.#parts.scroller.setAttribute('aria-activedescendant', active)
+  }
+
+  #nodeAt(event: MouseEvent): number {
+    const state = this.#state
+    if (state === undefined) return -1
+    const { scroller } = this.#parts
+    const y = event.clientY - scroller.getBoundingClientRect().top + scroller.scrollTop
+    return state.rows[Math.floor(y / this.#rowHeight)] ?? -1
+  }
+
+  #hover(index: number): void {
+    if (index === this.#hovered) return
+    this.#hovered = index
+    this.#later()
+  }
+
+  #clickRow(event: MouseEvent): void {
+    const index = this.#nodeAt(event)
+    if (index < 0) return
+    const onTwisty = event.target instanceof Element && event.target.closest('.fall-twisty') !== null
+    if (onTwisty) this.#events.toggle(index)
+    else this.#events.select(index)
+  }
+
+  #wheel(event: WheelEvent): void {
+    const state = this.#state
+    if (state === undefined || event.target !== this.#parts.bars) return
+    const width = this.#parts.bars.clientWidth
+    const { from, to } = state.zoom
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault()
+      const at = toTime(event.offsetX, state.zoom, width)
+      const factor = Math.exp(event.deltaY * 0.004)
+      this.#zoomTo({ from: at - (at - from) * factor, to: at + (to - at) * factor })
+    } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      event.preventDefault()
+      const moved = ((event.deltaX === 0 ? event.deltaY : event.deltaX) / width) * (to - from)
+      const by = Math.max(-from, Math.min(state.model.length - to, moved))
+      this.#zoomTo({ from: from + by, to: to + by })
+    }
+  }
+
+  #zoomTo(zoom: Zoom | undefined): void {
+    const length = this.#state?.model.length
+    if (zoom === undefined || length === undefined) return
+    const from = Math.max(0, Math.min(zoom.from, length - leastNanos))
+    this.#events.zoom({ from, to: Math.max(from + Math.min(leastNanos, length), Math.min(length, zoom.to)) })
+  }
+
+  #dragToZoom(canvas: HTMLCanvasElement, scale: () => Zoom | undefined, selects: boolean): void {
+    const { signal } = this.#stop
+    let start: number | undefined
+    canvas.addEventListener(
+      'pointerdown',
+      (event) => {
+        if (event.button !== 0) return
+        start = event.offsetX
+        canvas.setPointerCapture(event.pointerId)
+      },
+      { signal },
+    )
+    canvas.addEventListener(
+      'pointermove',
+      (event) => {
+        if (start === undefined || Math.abs(event.offsetX - start) < 4) return
+        // The strip's scale is the whole trace, the bars' the zoom: both are shown as a stretch of the bars.
+        this.#brush = selects ? [start, event.offsetX] : undefined
+        const zoom = scale()
+        if (!selects && zoom !== undefined) this.#zoomBetween(start, event.offsetX, zoom, canvas.clientWidth)
+        this.#later()
+      },
+      { signal },
+    )
+    canvas.addEventListener(
+      'pointerup',
+      (event) => {
+        const zoom = scale()
+        if (start === undefined || zoom === undefined) return
+        if (Math.abs(event.offsetX - start) >= 4) this.#zoomBetween(start, event.offsetX, zoom, canvas.clientWidth)
+        else if (selects) {
+          const index = this.#nodeAt(event)
+          if (index >= 0) this.#events.select(index)
+        }
+        start = undefined
+        this.#brush = undefined
+        this.#later()
+      },
+      { signal },
+    )
+  }
+
+  #zoomBetween(a: number, b: number, zoom: Zoom, width: number): void {
+    this.#zoomTo({ from: toTime(Math.min(a, b), zoom, width), to: toTime(Math.max(a, b), zoom, width) })
+  }
+}
+
+function fit(
+  canvas: HTMLCanvasElement,
+  ratio: number,
+): { ctx: CanvasRenderingContext2D; size: { width: number; height: number; ratio: number } } {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight]
+  const [wide, high] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))]
+  if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high]
+  const ctx = canvas.getContext('2d')
+  if (ctx === null) throw new Error('This browser gives no canvas.')
+  return { ctx, size: { width, height, ratio } }
+}
+
+let rowIds = 0
+
+function makeRow(parent: HTMLElement): RowParts {
+  const make = (tag: string, className: string): HTMLElement => {
+    const element = document.createElement(tag)
+    element.className = className
+    return element
+  }
+  const element = make('div', 'fall-row')
+  element.id = `fall-row-${rowIds++}`
+  element.role = 'treeitem'
+  const parts = {
+    element,
+    twisty: make('span', 'fall-twisty'),
+    swatch: make('span', 'swatch'),
+    error: make('span', 'fall-error'),
+    name: make('bdi', 'fall-name'),
+    service: make('bdi', 'fall-service'),
+    hidden: make('span', 'fall-hidden'),
+    shown: -1,
+  }
+  element.append(parts.twisty, parts.swatch, parts.error, parts.name, parts.service, parts.hidden)
+  parent.append(element)
+  return parts
+}
+
+function fillRow(row: RowParts, node: Node, state: FallState): void {
+  const { element, twisty, swatch, error, name, service, hidden } = row
+  const { span } = node
+  const closed = node.children > 0 && state.closed.has(node.id)
+  row.shown = node.index
+  // Deep chains would leave no room for names: beyond 16 levels the depth stands as a number instead.
+  const level = Math.min(node.depth, 16)
+  element.style.paddingInlineStart = `${4 + level * indentPx}px`
+  twisty.textContent = node.children === 0 ? '' : closed ? '▸' : '▾'
+  swatch.hidden = span === undefined
+  swatch.style.background = span === undefined ? '' : `var(--service-${node.colour})`
+  error.hidden = !node.failed
+  error.textContent = '!'
+  error.title = span?.status.message === '' ? 'Error' : `Error: ${span?.status.message ?? ''}`
+  const label = span === undefined ? `Parent ${node.id} not received` : span.name === '' ? '(no name)' : span.name
+  name.textContent = node.depth > 16 ? `${node.depth} · ${label}` : label
+  name.dataset['ghost'] = String(span === undefined)
+  service.textContent = span?.service ?? ''
+  hidden.textContent = closed ? `+${node.end - node.index - 1}` : ''
+  element.title = span === undefined ? label : `${span.service}: ${label}`
+  element.setAttribute('aria-level', String(node.depth + 1))
+  element.setAttribute('aria-posinset', String(node.index + 1))
+  element.setAttribute('aria-setsize', String(state.model.nodes.length))
+  if (node.children === 0) element.removeAttribute('aria-expanded')
+  else element.setAttribute('aria-expanded', String(!closed))
+  element.setAttribute('aria-selected', String(node.index === state.selected))
+  element.setAttribute('aria-label', spoken(node, label))
+  element.dataset['span'] = node.id
+}
+
+function spoken(node: Node, label: string): string {
+  const { span } = node
+  if (span === undefined) return label
+  return [
+    `${span.service}: ${label}`,
+    span.invalidTimes ? 'times make no sense' : text(duration(span.durationNanos)),
+    ...(node.failed ? ['error'] : []),
+  ].join(', ')
+}

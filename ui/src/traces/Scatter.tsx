@@ -1,0 +1,308 @@
+import 'uplot/dist/uPlot.min.css'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import uPlot from 'uplot'
+import type { TraceSummary } from '../../../query-api/types.ts'
+import { colourIndex } from '../colour/service.ts'
+import { Swatch } from '../design/Figure.tsx'
+import { readPalette } from '../design/palette.ts'
+import { useTheme } from '../frame/theme.ts'
+import { duration, text } from '../numbers/format.ts'
+import { clock, dayName, sameDay, toMs, utc } from '../time/format.ts'
+
+interface Props {
+  traces: readonly TraceSummary[]
+  /** The window asked for, in Unix milliseconds. */
+  from: number
+  to: number
+  marked: string | undefined
+  onMark: (traceId: string | undefined) => void
+  onOpen: (traceId: string) => void
+  onRange: (from: number, to: number) => void
+}
+
+interface Point {
+  readonly trace: TraceSummary
+  /** Seconds, as uPlot counts time. */
+  readonly x: number
+  /** Nanoseconds, at least 1 µs: the axis is logarithmic. */
+  readonly y: number
+  readonly size: number
+}
+
+const reach = 24
+
+/** Duration over time, one mark a trace: click opens, drag selects a range of time. */
+export function Scatter(props: Props) {
+  const { traces, from, to, marked } = props
+  const theme = useTheme()
+  const place = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot>(undefined)
+  const latest = useRef(props)
+  const [hovered, setHovered] = useState<{ point: Point; left: number; top: number }>()
+  const points = useMemo(() => toPoints(traces), [traces])
+  const state = useRef({ points, marked })
+
+  useEffect(() => {
+    latest.current = props
+  })
+  useEffect(() => {
+    state.current = { points, marked }
+    plot.current?.redraw(false)
+  }, [points, marked])
+
+  useEffect(() => {
+    const box = place.current
+    if (box === null) return
+    const chart = new uPlot(
+      options(box.clientWidth, box.clientHeight, () => state.current, {
+        hover: (point, left, top) => {
+          setHovered(point === undefined ? undefined : { point, left, top })
+          latest.current.onMark(point?.trace.traceId)
+        },
+        open: (point) => latest.current.onOpen(point.trace.traceId),
+        select: (a, b) => latest.current.onRange(a, b),
+      }),
+      toData(points, from, to),
+      box,
+    )
+    plot.current = chart
+    const watch = new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: box.clientHeight }))
+    watch.observe(box)
+    return () => {
+      watch.disconnect()
+      chart.destroy()
+      plot.current = undefined
+    }
+    // Made anew for another theme only; data and window are set below.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [theme])
+  useEffect(() => plot.current?.setData(toData(points, from, to)), [points, from, to])
+
+  return (
+    <figure
+      className="scatter"
+      aria-label={`Duration over time of ${traces.length} traces; the table below lists them`}
+    >
+      <div className="scatter-plot" ref={place} />
+      {hovered !== undefined && <Hint {...hovered} width={place.current?.clientWidth ?? 0} />}
+      <figcaption className="scatter-caption">
+        Duration over local time. Click opens, drag selects a range.
+        <span className="scatter-key">
+          <span className="scatter-key-dot" /> colour: root service
+        </span>
+        <span className="scatter-key">
+          <span className="scatter-key-error" /> with errors
+        </span>
+      </figcaption>
+    </figure>
+  )
+}
+
+function toPoints(traces: readonly TraceSummary[]): readonly Point[] {
+  return traces
+    .map((trace) => ({
+      trace,
+      x: toMs(trace.startTimeUnixNano) / 1000,
+      y: Math.max(1000, Number(trace.durationNanos)),
+      size: Math.min(7, 2.5 + Math.log10(trace.spanCount + 1)),
+    }))
+    .sort((a, b) => a.x - b.x)
+}
+
+// The scales are taken from the data, so the window's ends stand in it as points without a value.
+const toData = (points: readonly Point[], from: number, to: number): uPlot.AlignedData => {
+  const inside = points.filter(({ x }) => x * 1000 >= from && x * 1000 <= to)
+  return [
+    [from / 1000, ...inside.map(({ x }) => x), to / 1000],
+    [null, ...inside.map(({ y }) => y), null],
+  ]
+}
+
+interface Reactions {
+  hover: (point: Point | undefined, left: number, top: number) => void
+  open: (point: Point) => void
+  /** Unix milliseconds. */
+  select: (from: number, to: number) => void
+}
+
+function options(
+  width: number,
+  height: number,
+  state: () => { points: readonly Point[]; marked: string | undefined },
+  react: Reactions,
+): uPlot.Options {
+  const palette = readPalette()
+  const font = `${palette.token('--text-tiny')} ${palette.token('--font')}`
+  const axis = {
+    font,
+    stroke: palette.token('--text-faint'),
+    grid: { stroke: palette.token('--grid'), width: 1 },
+    ticks: { show: false },
+  }
+  let dragged = false
+  return {
+    width,
+    height,
+    padding: [8, 16, 0, 0],
+    legend: { show: false },
+    cursor: {
+      x: false,
+      y: false,
+      points: { show: false },
+      drag: { x: true, y: false, setScale: false, dist: 6 },
+    },
+    scales: {
+      x: { time: true },
+      y: {
+        distr: 3,
+        range: (_, min, max) => [
+          10 ** Math.floor(Math.log10(min || 1e6)),
+          10 ** Math.ceil(Math.log10((max || 1e9) * 1.001)),
+        ],
+      },
+    },
+    axes: [
+      { ...axis, size: 24, space: 90, values: (_, splits) => timeLabels(splits) },
+      {
+        ...axis,
+        size: 60,
+        splits: (chart) => powers(chart.scales['y']?.min ?? 1e6, chart.scales['y']?.max ?? 1e9),
+        values: (_, splits) => splits.map((value) => text(duration(value))),
+      },
+    ],
+    series: [{}, { paths: () => null, points: { show: false } }],
+    hooks: {
+      ready: [
+        (chart) => {
+          const at = (event: MouseEvent): Point | undefined =>
+            nearest(chart, state().points, event.offsetX, event.offsetY)
+          chart.over.addEventListener('mousemove', (event) => {
+            const point = event.buttons === 0 ? at(event) : undefined
+            chart.over.dataset['near'] = String(point !== undefined)
+            const left = point === undefined ? 0 : chart.valToPos(point.x, 'x')
+            react.hover(point, left + chart.over.offsetLeft, point === undefined ? 0 : chart.valToPos(point.y, 'y'))
+          })
+          chart.over.addEventListener('mouseleave', () => react.hover(undefined, 0, 0))
+          chart.over.addEventListener('mousedown', () => (dragged = false))
+          chart.over.addEventListener('click', (event) => {
+            const point = dragged ? undefined : at(event)
+            if (point !== undefined) react.open(point)
+          })
+        },
+      ],
+      setSelect: [
+        (chart) => {
+          const { left, width } = chart.select
+          if (width < 6) return
+          dragged = true
+          const [from, to] = [chart.posToVal(left, 'x') * 1000, chart.posToVal(left + width, 'x') * 1000]
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+          react.select(Math.floor(from), Math.ceil(to))
+        },
+      ],
+      draw: [(chart) => drawPoints(chart, state(), palette)],
+    },
+  }
+}
+
+function powers(min: number, max: number): number[] {
+  const out: number[] = []
+  for (let value = min; value <= max * 1.001; value *= 10) out.push(value)
+  // One label in so many, that they keep some 24 px between them.
+  const step = Math.ceil(out.length / 6)
+  return out.filter((_, i) => i % step === 0)
+}
+
+function timeLabels(splits: readonly number[]): string[] {
+  const step = (splits[1] ?? 0) - (splits[0] ?? 0)
+  return splits.map((seconds, i) => {
+    const ms = seconds * 1000
+    const before = splits[i - 1]
+    const date = new Date(ms)
+    const midnight = date.getHours() + date.getMinutes() + date.getSeconds() === 0
+    if (step >= 86_400 || (midnight && step >= 60)) return dayName(ms, Date.now())
+    const time = step < 60 ? clock(ms) : clock(ms).slice(0, 5)
+    return before !== undefined && !sameDay(ms, before * 1000) ? `${dayName(ms, Date.now())} ${time}` : time
+  })
+}
+
+function nearest(chart: uPlot, points: readonly Point[], left: number, top: number): Point | undefined {
+  let best: Point | undefined
+  let least = reach * reach
+  for (const point of points) {
+    const dx = chart.valToPos(point.x, 'x') - left
+    const dy = chart.valToPos(point.y, 'y') - top
+    const far = dx * dx + dy * dy
+    if (far < least) [least, best] = [far, point]
+  }
+  return best
+}
+
+function drawPoints(
+  chart: uPlot,
+  { points, marked }: { points: readonly Point[]; marked: string | undefined },
+  palette: ReturnType<typeof readPalette>,
+): void {
+  const { ctx } = chart
+  const ratio = uPlot.pxRatio
+  ctx.save()
+  ctx.beginPath()
+  ctx.rect(chart.bbox.left, chart.bbox.top, chart.bbox.width, chart.bbox.height)
+  ctx.clip()
+  for (const pass of ['plain', 'error', 'marked'] as const) {
+    for (const point of points) {
+      const { trace } = point
+      const mine = trace.traceId === marked ? 'marked' : trace.errorCount > 0 ? 'error' : 'plain'
+      if (mine !== pass) continue
+      const x = chart.valToPos(point.x, 'x', true)
+      const y = chart.valToPos(point.y, 'y', true)
+      const size = point.size * ratio
+      ctx.beginPath()
+      if (trace.errorCount > 0) {
+        ctx.fillStyle = palette.token('--error')
+        ctx.globalAlpha = 0.9
+        ctx.moveTo(x, y - size * 1.25)
+        ctx.lineTo(x + size * 1.25, y)
+        ctx.lineTo(x, y + size * 1.25)
+        ctx.lineTo(x - size * 1.25, y)
+        ctx.closePath()
+      } else {
+        ctx.fillStyle = palette.services[colourIndex(trace.rootService)] ?? ''
+        ctx.globalAlpha = 0.75
+        ctx.arc(x, y, size, 0, 2 * Math.PI)
+      }
+      ctx.fill()
+      ctx.globalAlpha = 1
+      if (mine !== 'marked') continue
+      ctx.strokeStyle = palette.token('--text')
+      ctx.lineWidth = 1.5 * ratio
+      ctx.beginPath()
+      ctx.arc(x, y, size + 3 * ratio, 0, 2 * Math.PI)
+      ctx.stroke()
+    }
+  }
+  ctx.restore()
+}
+
+function Hint({ point, left, top, width }: { point: Point; left: number; top: number; width: number }) {
+  const { trace } = point
+  const started = toMs(trace.startTimeUnixNano)
+  const right = left > width / 2
+  return (
+    <div
+      className="scatter-hint"
+      style={{ top, ...(right ? { right: width - left + 12 } : { left: left + 12 }) }}
+      data-testid="scatter-hint"
+    >
+      <div className="scatter-hint-name">
+        <Swatch service={trace.rootService} />
+        <bdi className="cut">{trace.rootService}</bdi>
+      </div>
+      <bdi className="cut">{trace.rootName}</bdi>
+      <div className="muted" title={utc(started)}>
+        {text(duration(trace.durationNanos))} at {clock(started)}, {trace.spanCount} spans
+        {trace.errorCount > 0 && `, ${trace.errorCount} with errors`}
+      </div>
+    </div>
+  )
+}

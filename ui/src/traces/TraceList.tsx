@@ -1,0 +1,177 @@
+import { Link, useSearch } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { memo, useEffect, useMemo, useRef } from 'react'
+import type { TraceSummary } from '../../../query-api/types.ts'
+import { Figure, Swatch } from '../design/Figure.tsx'
+import { Icon } from '../design/Icon.tsx'
+import { useClock } from '../frame/clock.tsx'
+import { useKeys } from '../frame/keys.ts'
+import { carried, type Search } from '../frame/search.ts'
+import { count, duration } from '../numbers/format.ts'
+import { clock as clockTime, dayName, sameDay, toMs, utcNanos } from '../time/format.ts'
+
+interface Props {
+  traces: readonly TraceSummary[]
+  marked: string | undefined
+  onMark: (traceId: string | undefined) => void
+  onOpen: (traceId: string) => void
+}
+
+const rowHeight = 44
+
+export function TraceList({ traces, marked, onMark, onOpen }: Props) {
+  const scroller = useRef<HTMLDivElement>(null)
+  const search = useSearch({ from: '__root__' })
+  const { now } = useClock()
+  const link = useMemo(() => carried(search), [search])
+  const longest = useMemo(() => traces.reduce((max, one) => Math.max(max, Number(one.durationNanos)), 1), [traces])
+  const rows = useVirtualizer({
+    count: traces.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 8,
+  })
+  const at = traces.findIndex((trace) => trace.traceId === marked)
+  const move = (by: number): void => {
+    const next = Math.max(0, Math.min(traces.length - 1, at < 0 ? 0 : at + by))
+    onMark(traces[next]?.traceId)
+    rows.scrollToIndex(next)
+  }
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    ArrowDown: (event) => (event.target === scroller.current ? move(1) : false),
+    ArrowUp: (event) => (event.target === scroller.current ? move(-1) : false),
+    Enter: (event) => {
+      if (marked === undefined || (event.target instanceof Element && event.target.closest('a, button') !== null)) {
+        return false
+      }
+      onOpen(marked)
+      return true
+    },
+    Escape: () => (marked === undefined ? false : onMark(undefined)),
+  })
+  useEffect(() => {
+    if (at >= 0) rows.scrollToIndex(at)
+    // Only when another trace is marked, not whenever the list is scrolled.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [at])
+  return (
+    <div className="list" role="table" aria-label="Traces" aria-rowcount={traces.length + 1}>
+      <div className="list-head" role="row">
+        <span role="columnheader">Started</span>
+        <span role="columnheader">Root</span>
+        <span role="columnheader">Services</span>
+        <span role="columnheader" className="list-number">
+          Spans
+        </span>
+        <span role="columnheader" className="list-number">
+          Errors
+        </span>
+        <span role="columnheader" className="list-duration">
+          Duration
+        </span>
+      </div>
+      <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label="Traces found">
+        <div className="list-size" style={{ height: rows.getTotalSize() }}>
+          {rows.getVirtualItems().map((item) => {
+            const trace = traces[item.index]
+            if (trace === undefined) return null
+            return (
+              <Row
+                key={trace.traceId}
+                trace={trace}
+                top={item.start}
+                index={item.index}
+                marked={trace.traceId === marked}
+                longest={longest}
+                now={now}
+                search={link}
+                onMark={onMark}
+              />
+            )
+          })}
+        </div>
+      </div>
+    </div>
+  )
+}
+
+interface RowProps {
+  trace: TraceSummary
+  top: number
+  index: number
+  marked: boolean
+  longest: number
+  now: number
+  search: Search
+  onMark: (traceId: string | undefined) => void
+}
+
+const Row = memo(function Row({ trace, top, index, marked, longest, now, search, onMark }: RowProps) {
+  const started = toMs(trace.startTimeUnixNano)
+  const part = (Number(trace.durationNanos) / longest) * 100
+  return (
+    <div
+      className="list-row"
+      role="row"
+      aria-rowindex={index + 2}
+      data-marked={marked}
+      style={{ transform: `translateY(${top}px)` }}
+      onMouseEnter={() => onMark(trace.traceId)}
+    >
+      <span role="cell" className="list-time number" title={utcNanos(trace.startTimeUnixNano)}>
+        {clockTime(started)}
+        <span className="list-day">{sameDay(started, now) ? '' : dayName(started, now)}</span>
+      </span>
+      <span role="cell" className="list-root">
+        <Link
+          className="list-link cut"
+          to="/trace/$traceId"
+          params={{ traceId: trace.traceId }}
+          search={search}
+          title={`${trace.rootService}: ${trace.rootName}`}
+        >
+          <bdi>{trace.rootName === '' ? '(no name)' : trace.rootName}</bdi>
+        </Link>
+        <span className="list-service">
+          <Swatch service={trace.rootService} />
+          <bdi className="cut">{trace.rootService}</bdi>
+          {!trace.hasRoot && <span className="list-note">root not received</span>}
+        </span>
+      </span>
+      <span role="cell" className="list-services">
+        {trace.services.slice(0, 8).map((service) => (
+          <span
+            key={service.name}
+            className="list-count"
+            title={`${service.name}: ${service.spans} spans, ${service.errors} errors`}
+          >
+            <Swatch service={service.name} />
+            {service.spans}
+          </span>
+        ))}
+        {trace.services.length > 8 && <span className="muted">+{trace.services.length - 8}</span>}
+      </span>
+      <span role="cell" className="list-number">
+        <Figure shown={count(trace.spanCount)} />
+      </span>
+      <span role="cell" className="list-number">
+        {trace.errorCount === 0 ? (
+          <span className="list-none">0</span>
+        ) : (
+          <span className="list-error">
+            <Icon name="error" size={12} />
+            <Figure shown={count(trace.errorCount)} />
+          </span>
+        )}
+      </span>
+      <span role="cell" className="list-duration">
+        <span className="list-bar" aria-hidden="true">
+          <span style={{ width: `${Math.max(part, 0.5)}%` }} />
+        </span>
+        <Figure shown={duration(trace.durationNanos)} />
+      </span>
+    </div>
+  )
+})

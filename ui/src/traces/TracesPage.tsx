@@ -1,0 +1,139 @@
+import './traces.css'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { lazy, Suspense, useState } from 'react'
+import type { TracesAnswer } from '../../../query-api/types.ts'
+import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
+import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { useClock } from '../frame/clock.tsx'
+import { carried, changed } from '../frame/search.ts'
+import { count, text } from '../numbers/format.ts'
+import { zoomOut } from '../time/range.ts'
+import { filterCount, filterOf, limitOf, orderOf } from './filter.ts'
+import { noFilter, SearchForm } from './SearchForm.tsx'
+import { TraceList } from './TraceList.tsx'
+
+const Scatter = lazy(async () => ({ default: (await import('./Scatter.tsx')).Scatter }))
+const Welcome = lazy(async () => ({ default: (await import('./Welcome.tsx')).Welcome }))
+
+export function TracesPage() {
+  const clock = useClock()
+  const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
+  const queries = useQueryClient()
+  const filter = filterOf(search)
+  const [marked, setMarked] = useState<string>()
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(
+    tracesQuestion(clock, filter, orderOf(search), Number(limitOf(search))),
+  )
+  const retention = useQuery(retentionQuestion)
+  const open = (traceId: string): void => {
+    void navigate({ to: '/trace/$traceId', params: { traceId }, search: carried(search) })
+  }
+  const nothingYet = retention.data?.newestReceivedUnixNano === null && data?.traces.length === 0
+  if (nothingYet) {
+    return (
+      <Suspense>
+        <Welcome />
+      </Suspense>
+    )
+  }
+  const traces = data?.traces ?? []
+  return (
+    <div className="traces">
+      <h1 className="visually-hidden">Traces</h1>
+      <SearchForm />
+      <div className="traces-answer">
+        <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['traces'] })} />
+        {error !== null && <Failed error={error} what="the traces" onRetry={() => void refetch()} />}
+        {error === null && data !== undefined && traces.length === 0 && <NoTraces answer={data} />}
+        {error === null && data !== undefined && traces.length > 0 && (
+          <div className="stale traces-found" data-stale={isPlaceholderData && isFetching}>
+            <Suspense fallback={<div className="scatter" />}>
+              <Scatter
+                traces={traces}
+                from={Number(data.start) / 1e6}
+                to={Number(data.end) / 1e6}
+                marked={marked}
+                onMark={setMarked}
+                onOpen={open}
+                onRange={(from, to) => clock.setRange({ kind: 'between', from, to })}
+              />
+            </Suspense>
+            <Heading answer={data} />
+            <TraceList traces={traces} marked={marked} onMark={setMarked} onOpen={open} />
+          </div>
+        )}
+      </div>
+    </div>
+  )
+}
+
+/** Says how much of what matches is on screen. */
+function Heading({ answer }: { answer: TracesAnswer }) {
+  const clock = useClock()
+  const search = useSearch({ from: '__root__' })
+  const filter = filterOf(search)
+  const total = useQuery({ ...totalQuestion(clock, filter), enabled: answer.more })
+  const shown = text(count(answer.traces.length))
+  const all = total.data?.total
+  const first = answer.order === 'newest' ? 'newest' : 'slowest'
+  return (
+    <div className="traces-heading" role="status">
+      {!answer.more && `${shown} ${answer.traces.length === 1 ? 'trace' : 'traces'}`}
+      {answer.more && `${first} ${shown} of ${all === undefined || all === null ? 'more' : text(count(all))} traces`}
+      {answer.more && <span className="muted">The chart shows these {shown}.</span>}
+    </div>
+  )
+}
+
+function NoTraces({ answer }: { answer: TracesAnswer }) {
+  const clock = useClock()
+  const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
+  const filters = filterCount(filterOf(search))
+  const spans = answer.spansInWindow ?? 0
+  const widen = (
+    <button type="button" className="button" onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}>
+      Twice the time
+    </button>
+  )
+  const lastDay = (
+    <button type="button" className="button" onClick={() => clock.setRange({ kind: 'last', ms: 86_400_000 })}>
+      Last 1 day
+    </button>
+  )
+  if (filters === 0) {
+    return (
+      <Empty
+        title="No traces in this time range"
+        actions={[<span key="w">{widen}</span>, <span key="d">{lastDay}</span>]}
+      >
+        {spans === 0 ? 'No span starts in it.' : `${text(count(spans))} spans start in it.`} Earlier ones may exist.
+      </Empty>
+    )
+  }
+  return (
+    <Empty
+      title="No spans match"
+      actions={
+        <>
+          {spans > 0 && (
+            <button
+              type="button"
+              className="button button-main"
+              onClick={() => void navigate({ to: '.', search: changed(search, noFilter) })}
+            >
+              Clear {filters === 1 ? 'the filter' : `all ${filters} filters`}
+            </button>
+          )}
+          {widen}
+        </>
+      }
+    >
+      {spans === 0
+        ? 'There are none in this time range, with or without the filters.'
+        : `${text(count(spans))} spans in this range without the ${filters === 1 ? 'filter' : 'filters'}.`}
+    </Empty>
+  )
+}

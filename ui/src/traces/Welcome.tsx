@@ -1,0 +1,77 @@
+import { Tabs } from '@base-ui/react/tabs'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { configQuestion, retentionQuestion } from '../api/questions.ts'
+import { Copy } from '../design/Copy.tsx'
+import { Failed } from '../design/State.tsx'
+import { useClock } from '../frame/clock.tsx'
+import { snippets } from './snippets.ts'
+
+const lookEveryMs = 2000
+
+/** No span has ever arrived: how to send some. The first one takes the reader on by itself. */
+export function Welcome() {
+  const { refresh } = useClock()
+  const queries = useQueryClient()
+  const { data, error, refetch } = useQuery(configQuestion)
+  const retention = useQuery({ ...retentionQuestion, refetchInterval: lookEveryMs })
+  const arrived = typeof retention.data?.newestReceivedUnixNano === 'string'
+  useEffect(() => {
+    if (!arrived) return
+    refresh()
+    void queries.invalidateQueries({ queryKey: ['retention'] })
+  }, [arrived, refresh, queries])
+  if (error !== null) return <Failed error={error} what="this server's addresses" onRetry={() => void refetch()} />
+  if (data === undefined) return null
+  const http = data.otlpHttp ?? 'http://localhost:4318'
+  const grpc = data.otlpGrpc ?? 'http://localhost:4317'
+  return (
+    <div className="welcome">
+      <h1 className="welcome-title">Send the first trace</h1>
+      <p className="muted">
+        Start any program with an OpenTelemetry SDK and these settings. Nothing has arrived yet; this page shows the
+        first trace as soon as it does.
+      </p>
+      <dl className="welcome-addresses">
+        <div>
+          <dt>OTLP over HTTP</dt>
+          <dd>
+            <code>{http}</code>
+            <Copy what={() => http} label="Copy the OTLP/HTTP address" />
+          </dd>
+        </div>
+        <div>
+          <dt>OTLP over gRPC</dt>
+          <dd>
+            <code>{grpc}</code>
+            <Copy what={() => grpc} label="Copy the OTLP/gRPC address" />
+          </dd>
+        </div>
+      </dl>
+      <Tabs.Root defaultValue="Node.js">
+        <Tabs.List className="tabs" aria-label="Language">
+          {snippets(http, grpc).map(({ name }) => (
+            <Tabs.Tab key={name} value={name} className="tab">
+              {name}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        {snippets(http, grpc).map(({ name, code, note }) => (
+          <Tabs.Panel key={name} value={name} className="welcome-panel">
+            <div className="welcome-code">
+              <pre tabIndex={0} aria-label={`${name} snippet`}>
+                <code>{code}</code>
+              </pre>
+              <Copy what={() => code} label={`Copy the ${name} snippet`} />
+            </div>
+            <p className="muted">{note}</p>
+          </Tabs.Panel>
+        ))}
+      </Tabs.Root>
+      <p className="welcome-wait" role="status">
+        <span className="welcome-pulse" aria-hidden="true" />
+        Waiting for the first span
+      </p>
+    </div>
+  )
+}

@@ -1,0 +1,93 @@
+export interface Snippet {
+  readonly name: string
+  readonly code: string
+  readonly note: string
+}
+
+/**
+ * How to send traces to this server, with its own addresses. Metrics and logs are switched off: it takes traces alone.
+ * `http` and `grpc` are addresses with scheme and port.
+ */
+export function snippets(http: string, grpc: string): readonly Snippet[] {
+  const grpcUrl = URL.canParse(grpc) && new URL(grpc).host !== '' ? new URL(grpc) : new URL(`http://${grpc}`)
+  const environment = (protocol: string, endpoint: string): string =>
+    [
+      'export OTEL_SERVICE_NAME=my-service',
+      `export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}`,
+      `export OTEL_EXPORTER_OTLP_PROTOCOL=${protocol}`,
+      'export OTEL_TRACES_EXPORTER=otlp',
+      'export OTEL_METRICS_EXPORTER=none',
+      'export OTEL_LOGS_EXPORTER=none',
+    ].join('\n')
+  return [
+    {
+      name: 'Node.js',
+      code: `npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node
+
+${environment('http/protobuf', http)}
+node --require @opentelemetry/auto-instrumentations-node/register app.js`,
+      note: 'Instruments HTTP servers and clients, databases and queues without a change to the program.',
+    },
+    {
+      name: 'Java',
+      code: `curl -LO https://github.com/open-telemetry/opentelemetry-java-instrumentation/releases/latest/download/opentelemetry-javaagent.jar
+
+${environment('http/protobuf', http)}
+java -javaagent:opentelemetry-javaagent.jar -jar app.jar`,
+      note: 'The agent instruments the common frameworks without a change to the program.',
+    },
+    {
+      name: 'Python',
+      code: `pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http
+opentelemetry-bootstrap -a install
+
+${environment('http/protobuf', http)}
+opentelemetry-instrument python app.py`,
+      note: 'opentelemetry-bootstrap installs the instrumentations of the libraries it finds.',
+    },
+    {
+      name: 'Go',
+      code: `// go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp
+exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL("${http}/v1/traces"))
+if err != nil {
+	log.Fatal(err)
+}
+provider := trace.NewTracerProvider(
+	trace.WithBatcher(exporter),
+	trace.WithResource(resource.NewSchemaless(attribute.String("service.name", "my-service"))),
+)
+defer provider.Shutdown(ctx)
+otel.SetTracerProvider(provider)`,
+      note: 'Wrap handlers and clients with otelhttp or otelgrpc to get spans for each request.',
+    },
+    {
+      name: 'Envoy',
+      code: `# In the HTTP connection manager:
+tracing:
+  provider:
+    name: envoy.tracers.opentelemetry
+    typed_config:
+      "@type": type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig
+      service_name: my-proxy
+      grpc_service:
+        envoy_grpc: { cluster_name: weft }
+
+# Among the clusters:
+- name: weft
+  type: STRICT_DNS
+  connect_timeout: 1s
+  typed_extension_protocol_options:
+    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+      "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+      explicit_http_config: { http2_protocol_options: {} }
+  load_assignment:
+    cluster_name: weft
+    endpoints:
+      - lb_endpoints:
+          - endpoint:
+              address:
+                socket_address: { address: "${grpcUrl.hostname}", port_value: ${grpcUrl.port === '' ? '4317' : grpcUrl.port} }`,
+      note: 'Envoy speaks OTLP over gRPC and passes the trace context on.',
+    },
+  ]
+}

@@ -14,8 +14,10 @@ import type { RouteContext } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
+import { query } from './routes/schemas.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { traceRoutes } from './routes/traces.ts'
+import { uiRoutes } from './routes/ui.ts'
 
 export interface QueryApiOptions {
   readonly host: string
@@ -44,6 +46,12 @@ export interface QueryApi extends Component {
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+const info = {
+  title: 'Weft',
+  version,
+  description: 'Traces, services and topology. The types of the answers are in query-api/types.ts.',
+}
 
 /** The read side: HTTP API, its own description and metrics, and the UI's files. */
 export function createQueryApi(options: QueryApiOptions): QueryApi {
@@ -95,61 +103,56 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     requestTimeout: 30_000,
     keepAliveTimeout: 30_000,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },
+    // A proxy may hand the base path on or cut it off: both find the same routes.
+    rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
     // Unknown names are refused with their names instead of being dropped silently.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: true, useDefaults: true } },
   })
-  const onError = errorHandler(options.log)
-  app.setErrorHandler(onError)
-  app.setNotFoundHandler((request, reply) => {
-    onError(
-      new AppError('NOT_FOUND', `there is no ${request.method} ${basePath === '' ? '' : `(below ${basePath}) `}here`),
-      request,
-      reply,
-    )
-  })
-  // Written by types, not by what a schema lets through: an answer is exactly what the question returned.
+  app.setErrorHandler(errorHandler(options.log))
+  // An answer is exactly what the question returned, not what a schema lets through.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(securityHeaders)
     if (!hostAllowed(request.headers.host, options.allowedHosts ?? [])) {
-      await reply
-        .code(421)
-        .send({ error: { code: 'FORBIDDEN', message: 'this host name is not served: see --allowed-host' } })
+      const message = 'this host name is not served: allow it with --allowed-host'
+      await reply.code(421).send({ error: { code: 'FORBIDDEN', message } })
     }
   })
   measure(app, options.metrics)
   const context: RouteContext = { reader: options.reader, log: options.log }
-  void app.register(
-    async (scope: FastifyInstance) => {
-      await scope.register(swagger, {
-        openapi: {
-          openapi: '3.1.0',
-          info: {
-            title: 'Weft',
-            version,
-            description: 'Traces, services and topology. Types of the answers: query-api/types.ts.',
-          },
-        },
-      })
-      serviceRoutes(scope, context)
-      traceRoutes(scope, context)
-      topologyRoutes(scope, context)
-      attributeRoutes(scope, context)
-      ownRoutes(scope, context, {
-        config: {
-          version,
-          basePath,
-          otlpHttp: options.addresses?.otlpHttp ?? null,
-          otlpGrpc: options.addresses?.otlpGrpc ?? null,
-        },
-        metricsText: options.metricsText ?? (() => options.metrics.metrics()),
-        status: options.status ?? (() => Promise.resolve({})),
-      })
-      scope.get('/api/openapi.json', { schema: { summary: 'This description', hide: true } }, () => scope.swagger())
-    },
-    { prefix: basePath },
-  )
+  void app.register(async (scope: FastifyInstance) => {
+    await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
+    serviceRoutes(scope, context)
+    traceRoutes(scope, context)
+    topologyRoutes(scope, context)
+    attributeRoutes(scope, context)
+    ownRoutes(scope, context, {
+      config: {
+        version,
+        basePath,
+        otlpHttp: options.addresses?.otlpHttp ?? null,
+        otlpGrpc: options.addresses?.otlpGrpc ?? null,
+      },
+      metricsText: options.metricsText ?? (() => options.metrics.metrics()),
+      status: options.status ?? (() => Promise.resolve({})),
+    })
+    scope.get('/api/openapi.json', { schema: { hide: true, querystring: query({}) } }, () => scope.swagger())
+  })
+  if (options.uiFolder === undefined) {
+    app.setNotFoundHandler((request) => {
+      throw new AppError('NOT_FOUND', `there is no ${request.method} ${request.url.slice(0, 200)}`)
+    })
+  } else {
+    void app.register(uiRoutes, { folder: options.uiFolder, basePath, log: options.log })
+  }
   return app
+}
+
+/** The URL as if the base path were not there. */
+function withoutBasePath(url: string, basePath: string): string {
+  if (basePath === '' || !url.startsWith(basePath)) return url
+  const rest = url.slice(basePath.length)
+  return rest === '' || rest.startsWith('/') || rest.startsWith('?') ? `/${rest.replace(/^\/+/, '')}` : url
 }
 
 function measure(app: FastifyInstance, metrics: Registry): void {

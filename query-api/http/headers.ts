@@ -1,6 +1,6 @@
 /**
- * Sent with every answer. Nothing inline, nothing from elsewhere: hostile names in telemetry stay text even where the
- * page had a hole. `style-src-attr` is for positions set on elements (`style="left: 12px"`), which are not scripts.
+ * Sent with every answer. Nothing inline, nothing from elsewhere: hostile names in telemetry stay text even if the
+ * page had a hole. Styles set by script on elements are not touched by it, only those written into the page are.
  */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'content-security-policy': [

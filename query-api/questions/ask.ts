@@ -1,3 +1,4 @@
+import { AppError } from '../../base/errors.ts'
 import type { TenantId } from '../../base/units.ts'
 import type { Query, Reader } from '../../store/contract.ts'
 
@@ -15,6 +16,8 @@ export interface Question<Row> {
   readonly params: Query<Row>['params']
   readonly maxRows: number
   readonly timeoutMs?: number
+  /** It is about the server itself, not about anybody's rows. */
+  readonly ofServer?: true
   readonly decode: (row: readonly unknown[]) => Row
 }
 
@@ -23,8 +26,9 @@ const defaultTimeoutMs = 30_000
 
 /** The rows in batches, as the store sends them. Rejects with the Reader's errors. */
 export function stream<Row>(asker: Asker, question: Question<Row>): AsyncIterable<readonly Row[]> {
-  if (!question.sql.includes('{tenant:String}'))
-    throw new Error(`BUG: the question ${question.name} forgets the tenant`)
+  if (question.ofServer !== true && !question.sql.includes('{tenant:String}')) {
+    throw new AppError('BUG', `BUG: the question ${question.name} forgets the tenant`)
+  }
   return asker.reader.select(
     {
       name: question.name,

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { messageOf } from '../../base/errors.ts'
 import { all } from '../questions/ask.ts'
+import { retention } from '../questions/retention.ts'
 import type { ConfigAnswer, HealthAnswer } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
 import { query } from './schemas.ts'
@@ -24,7 +25,8 @@ export function ownRoutes(app: FastifyInstance, context: RouteContext, facts: Ow
       const [store, roles] = await Promise.all([
         all(asker, {
           name: 'health',
-          sql: `SELECT {tenant:String}`,
+          sql: 'SELECT 1',
+          ofServer: true,
           params: {},
           maxRows: 1,
           timeoutMs: storeMustAnswerWithinMs,
@@ -47,6 +49,11 @@ export function ownRoutes(app: FastifyInstance, context: RouteContext, facts: Ow
     '/api/config',
     { schema: { summary: 'What the UI has to know of this server', querystring: nothing } },
     () => facts.config,
+  )
+  app.get(
+    '/api/retention',
+    { schema: { summary: 'What is kept, and which days were removed', querystring: nothing } },
+    (request) => retention(askerOf(context, request)),
   )
   app.get(
     '/metrics',

@@ -1,0 +1,52 @@
+import { ByteWriter, rewind, writeBytes } from '../../otlp/byte-writer.ts'
+
+/** Bytes and a view of the same: what dictionaries compare with. */
+export interface Viewed {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+export function viewed(text: string): Viewed {
+  const bytes = new TextEncoder().encode(text)
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+}
+
+/**
+ * A singular message or string field of the message being read, whose place on the wire is free and which may occur more
+ * than once: encoded messages merge by being one after another (protobuf.dev, "Last One Wins").
+ */
+export class Part {
+  bytes: Uint8Array = new Uint8Array(0)
+  view: DataView = new DataView(new ArrayBuffer(0))
+  start = 0
+  end = 0
+  private times = 0
+  private readonly merged = new ByteWriter(16)
+
+  clear(): void {
+    this.times = this.start = this.end = 0
+  }
+
+  /** The field occurs: the last one counts. */
+  set(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    this.bytes = bytes
+    this.view = view
+    this.start = start
+    this.end = end
+  }
+
+  /** The field occurs: all of them count. */
+  merge(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (this.times++ === 0) {
+      this.set(bytes, view, start, end)
+      return
+    }
+    const { merged } = this
+    if (this.times === 2) {
+      rewind(merged)
+      writeBytes(merged, this.bytes, this.start, this.end)
+    }
+    writeBytes(merged, bytes, start, end)
+    this.set(merged.bytes, new DataView(merged.bytes.buffer, merged.bytes.byteOffset), 0, merged.length)
+  }
+}

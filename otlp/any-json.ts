@@ -2,17 +2,7 @@ import { ByteWriter, reserve, writeAscii, writeByte, writeBytes, written } from 
 import { anyValueTag, arrayValueTag, keyValueListTag, keyValueTag, linkTag } from './fields.ts'
 import { maxDepth } from './limits.ts'
 import { isUtf8Range, sanitize } from './utf8.ts'
-import {
-  Cursor,
-  doubleOf,
-  readFixed32,
-  readFixed64,
-  readLength,
-  readTag,
-  readVarint,
-  refuse,
-  skipField,
-} from './wire.ts'
+import { Cursor, doubleOf, readFixed32, readFixed64, readEnd, readTag, readVarint, refuse, skipField } from './wire.ts'
 
 // Each takes a message's fields as wire bytes and writes canonical OTLP/JSON: int64 as strings, doubles as the shortest
 // number that reads back the same or "NaN", "Infinity", "-Infinity", bytes as base64, ids as lower-case hexadecimal, text
@@ -67,23 +57,23 @@ export function appendLinkJson(out: ByteWriter, src: Uint8Array, start: number, 
     const tag = readTag(c)
     switch (tag) {
       case linkTag.traceId:
-        traceIdEnd = readLength(c) + c.pos
+        traceIdEnd = readEnd(c)
         traceId = c.pos
         c.pos = traceIdEnd
         break
       case linkTag.spanId:
-        spanIdEnd = readLength(c) + c.pos
+        spanIdEnd = readEnd(c)
         spanId = c.pos
         c.pos = spanIdEnd
         break
       case linkTag.traceState:
-        stateEnd = readLength(c) + c.pos
+        stateEnd = readEnd(c)
         state = c.pos
         c.pos = stateEnd
         break
       case linkTag.attributes:
         attributes++
-        c.pos = readLength(c) + c.pos
+        c.pos = readEnd(c)
         break
       case linkTag.droppedAttributesCount:
         dropped = readVarint(c)
@@ -155,7 +145,7 @@ function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
       case anyValueTag.bytesValue:
         if (tag === anyValueTag.arrayValue) arrays++
         else if (tag === anyValueTag.kvlistValue) kvlists++
-        stop = readLength(c) + c.pos
+        stop = readEnd(c)
         at = c.pos
         c.pos = stop
         set = tag
@@ -230,7 +220,7 @@ function merged(bytes: Uint8Array, start: number, end: number, tag: number): Cur
   while (c.pos < end) {
     const found = readTag(c)
     if (found === tag) {
-      const stop = readLength(c) + c.pos
+      const stop = readEnd(c)
       writeBytes(all, bytes, c.pos, stop)
       c.pos = stop
     } else skipField(c, found, 0)
@@ -261,7 +251,7 @@ function list(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: nu
       skipField(c, found, 0)
       continue
     }
-    const stop = readLength(c) + c.pos
+    const stop = readEnd(c)
     if (out.length > first) writeByte(out, comma)
     c.end = stop
     append(out, c, depth)
@@ -281,11 +271,11 @@ function keyValue(out: ByteWriter, c: Cursor, depth: number): void {
   while (c.pos < end) {
     const tag = readTag(c)
     if (tag === keyValueTag.key) {
-      keyEnd = readLength(c) + c.pos
+      keyEnd = readEnd(c)
       key = c.pos
       c.pos = keyEnd
     } else if (tag === keyValueTag.value) {
-      valueEnd = readLength(c) + c.pos
+      valueEnd = readEnd(c)
       value = c.pos
       c.pos = valueEnd
       times++

@@ -10,7 +10,7 @@ import {
   scopeSpans,
   span,
 } from './schema.ts'
-import { Cursor, readLength, readTag, readVarint, refuse, skipField } from './wire.ts'
+import { Cursor, readEnd, readLength, readTag, readVarint, refuse, skipField } from './wire.ts'
 
 /** What `checkTraces` found. */
 export interface CheckedTraces {
@@ -63,12 +63,12 @@ function walk(c: Cursor, message: Message, level: number): void {
     const tag = readTag(c)
     const child = childOf(message, tag)
     if (child === span) {
-      const fault = checkSpan(c, readLength(c) + c.pos)
+      const fault = checkSpan(c, readEnd(c))
       if (fault === 0) valid++
       else if (fault === 1) badTraceIds++
       else badSpanIds++
     } else if (child === resourceSpans || child === scopeSpans) {
-      c.end = readLength(c) + c.pos
+      c.end = readEnd(c)
       walk(c, child, level + 1)
     } else checkValue(c, tag, message, level, 0)
     c.end = end
@@ -238,7 +238,7 @@ function checkValue(c: Cursor, tag: number, message: Message, level: number, dep
       const child = message.children[number]
       if (child === undefined) {
         // Not `+=`: that would read `c.pos` before the length moves it.
-        c.pos = readLength(c) + c.pos
+        c.pos = readEnd(c)
         return
       }
       if (child === keyValue && c.pos < c.end) {
@@ -252,7 +252,7 @@ function checkValue(c: Cursor, tag: number, message: Message, level: number, dep
       }
       if (child === anyValue && ++depth > maxDepth) refuse(`value nested deeper than ${maxDepth} levels`, c.pos)
       const { end } = c
-      c.end = readLength(c) + c.pos
+      c.end = readEnd(c)
       while (c.pos < c.end) checkValue(c, readTag(c), child, level + 1, depth)
       c.end = end
       return
@@ -280,12 +280,12 @@ function copyValid(c: Cursor, message: Message, level: number, out: ByteWriter):
     const tag = readTag(c)
     const child = childOf(message, tag)
     if (child === span) {
-      if (checkSpan(c, readLength(c) + c.pos) !== 0) {
+      if (checkSpan(c, readEnd(c)) !== 0) {
         writeBytes(out, bytes, copied, start)
         copied = c.pos
       }
     } else if (child === resourceSpans || child === scopeSpans) {
-      c.end = readLength(c) + c.pos
+      c.end = readEnd(c)
       rewind(inner)
       copyValid(c, child, level + 1, inner)
       writeBytes(out, bytes, copied, start)

@@ -68,6 +68,12 @@ export function readLength(c: Cursor): number {
   return length
 }
 
+/** A length as above, as the offset just behind the field: `const stop = readEnd(c)` leaves the cursor at its first byte. */
+export function readEnd(c: Cursor): number {
+  const length = readLength(c)
+  return c.pos + length
+}
+
 /** A varint's low 32 bits as an unsigned number; `c.lo` and `c.hi` hold all 64. At most 10 bytes long. */
 export function readVarint(c: Cursor): number {
   const { bytes, end } = c

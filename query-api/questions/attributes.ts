@@ -2,7 +2,7 @@ import { promoted } from '../../store/schema/promoted.ts'
 import type { TimeWindow } from '../http/times.ts'
 import type { AttributeKey, AttributeKeysAnswer, AttributeValuesAnswer } from '../types.ts'
 import { all, type Asker } from './ask.ts'
-import { namesOf, promotedPlace, type AttributeFilter } from './filters.ts'
+import { namesOf, promotedPlace, wasMoved, type AttributeFilter } from './filters.ts'
 import { inWindow, windowParams } from './spans.ts'
 
 /** Spans that are looked at for suggestions: enough to see every key in use, and quick over any window. */
@@ -85,7 +85,7 @@ export async function attributeValues(
   ])
   const place = promotedPlace(key)
   const column = promoted[place]?.column
-  if (column !== undefined) values.push(`if(bitAnd(moved, ${2 ** (2 * place) * 3}) != 0, [toString(${column})], [])`)
+  if (column !== undefined) values.push(`if(${wasMoved(place)}, [toString(${column})], [])`)
   const ofSpans = `SELECT value, count() AS seen FROM (
       SELECT arrayJoin(arrayConcat(${values.join(', ')})) AS value
       FROM (SELECT * FROM spans WHERE ${inWindow} ${serviceIs(asked)} LIMIT ${looksAt})

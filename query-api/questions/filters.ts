@@ -63,69 +63,47 @@ function asDouble(value: string): string | undefined {
 }
 
 /**
- * The span's own value, over all names and types; alternatives to be joined with OR. Each is written so that the bloom
- * filters on the maps' values can leave out granules: `has(…values)` beside the value at the key.
+ * The span's own value: alternatives, one for each place where it can lie, over all its names. Each names the value by
+ * itself (`has(mapValues(…))`), so that the bloom filter on a map's values can leave out granules.
  */
 export function spanAlternatives({ key, value }: AttributeFilter, prefix: string): Condition[] {
   const names = namesOf(key)
+  const named = Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name]))
   const [int, double] = [asInt(value), asDouble(value)]
   const alternatives: Condition[] = []
-  for (const [index, name] of names.entries()) {
-    const nameParam = `${prefix}_name${index}`
-    const at = (column: string): string => `${column}[{${nameParam}:String}]`
-    const has = (column: string): string => `mapContains(${column}, {${nameParam}:String})`
-    const bind = (sql: string, bound: string): Condition => ({
-      sql,
-      params: { [nameParam]: name, [`${prefix}_value`]: bound },
+  /** `same` tells of a map's value under one name whether it is the one asked for. */
+  const add = (map: string, params: Condition['params'], same: (at: string) => string, present = 'true'): void => {
+    const held = names.map((_, index) => {
+      const name = `{${prefix}_name${index}:String}`
+      return `(mapContains(${map}, ${name}) AND ${same(`${map}[${name}]`)})`
     })
-    const text = `{${prefix}_value:String}`
-    alternatives.push(
-      bind(
-        `(has(mapValues(attributes_string), ${text}) AND ${has('attributes_string')} AND ${at('attributes_string')} = ${text})`,
-        value,
-      ),
-    )
-    if (int !== undefined) {
-      alternatives.push(
-        bind(
-          `(has(mapValues(attributes_int), {${prefix}_value:Int64}) AND ${has('attributes_int')} AND ${at('attributes_int')} = {${prefix}_value:Int64})`,
-          value,
-        ),
-      )
-    }
-    if (double !== undefined) {
-      const parameter = `${prefix}_double`
-      const same =
-        double === 'nan' ? `isNaN(${at('attributes_double')})` : `${at('attributes_double')} = {${parameter}:Float64}`
-      alternatives.push({
-        sql: `(${has('attributes_double')} AND ${same})`,
-        params: { [nameParam]: name, ...(double === 'nan' ? {} : { [parameter]: double }) },
-      })
-    }
-    if (value === 'true' || value === 'false') {
-      const same = value === 'true' ? at('attributes_bool') : `NOT ${at('attributes_bool')}`
-      alternatives.push({ sql: `(${has('attributes_bool')} AND ${same})`, params: { [nameParam]: name } })
-    }
-    if (value.startsWith('{')) alternatives.push(bind(`${at('attributes_other')} = ${text}`, value))
+    alternatives.push({ sql: `(${present} AND (${held.join(' OR ')}))`, params: { ...named, ...params } })
   }
+  const [text, whole, real] = [`{${prefix}_value:String}`, `{${prefix}_int:Int64}`, `{${prefix}_double:Float64}`]
+  const textParam = { [`${prefix}_value`]: value }
+  add('attributes_string', textParam, (at) => `${at} = ${text}`, `has(mapValues(attributes_string), ${text})`)
+  if (int !== undefined) {
+    const intParam = { [`${prefix}_int`]: int }
+    add('attributes_int', intParam, (at) => `${at} = ${whole}`, `has(mapValues(attributes_int), ${whole})`)
+  }
+  if (double === 'nan') add('attributes_double', {}, (at) => `isNaN(${at})`)
+  else if (double !== undefined) add('attributes_double', { [`${prefix}_double`]: double }, (at) => `${at} = ${real}`)
+  if (value === 'true') add('attributes_bool', {}, (at) => at)
+  if (value === 'false') add('attributes_bool', {}, (at) => `NOT ${at}`)
+  if (value.startsWith('{')) add('attributes_other', textParam, (at) => `${at} = ${text}`)
   const place = promotedPlace(key)
   const of = promoted[place]
-  if (of !== undefined) {
-    const moved = `bitAnd(moved, ${2 ** (2 * place) * 3}) != 0`
-    if (of.type === 'string') {
-      alternatives.push({
-        sql: `(${of.column} = {${prefix}_value:String} AND ${moved})`,
-        params: { [`${prefix}_value`]: value },
-      })
-    } else if (int !== undefined && BigInt(int) >= 0n && BigInt(int) <= 65_535n) {
-      alternatives.push({
-        sql: `(${of.column} = {${prefix}_code:UInt16} AND ${moved})`,
-        params: { [`${prefix}_code`]: int },
-      })
-    }
+  if (of?.type === 'string') {
+    alternatives.push({ sql: `(${of.column} = ${text} AND ${wasMoved(place)})`, params: textParam })
+  } else if (of?.type === 'int' && int !== undefined && BigInt(int) >= 0n && BigInt(int) <= 65_535n) {
+    const code = `${prefix}_code`
+    alternatives.push({ sql: `(${of.column} = {${code}:UInt16} AND ${wasMoved(place)})`, params: { [code]: int } })
   }
   return alternatives
 }
+
+/** The attribute at a place of `promoted` was moved into its column, under whichever name. */
+export const wasMoved = (place: number): string => `bitAnd(moved, ${2 ** (2 * place) * 3}) != 0`
 
 /** The span has the key itself, under any of its names and with any type. */
 export function spanHasKey(key: string, prefix: string): Condition {
@@ -133,7 +111,7 @@ export function spanHasKey(key: string, prefix: string): Condition {
   const names = namesOf(key)
   const parts = maps.flatMap((map) => names.map((_, index) => `mapContains(${map}, {${prefix}_name${index}:String})`))
   const place = promotedPlace(key)
-  if (place >= 0) parts.push(`bitAnd(moved, ${2 ** (2 * place) * 3}) != 0`)
+  if (place >= 0) parts.push(wasMoved(place))
   return {
     sql: `(${parts.join(' OR ')})`,
     params: Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name])),

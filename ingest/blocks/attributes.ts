@@ -123,7 +123,7 @@ export class AttributeReader {
     const { bytes } = this
     const size = end - p
     if (size >= 2) {
-      switch (bytes[p]) {
+      switch (bytes[p]!) {
         case anyValueTag.stringValue: {
           let from = p + 2
           let length = bytes[p + 1]!

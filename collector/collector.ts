@@ -6,6 +6,7 @@ import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { QueueWriter } from '../queue/contract.ts'
 import { Budget } from './budget.ts'
+import { BufferPool } from './buffer-pool.ts'
 import type { Services, Times } from './exchange.ts'
 import { Figures } from './figures.ts'
 import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
@@ -88,6 +89,7 @@ class OtlpCollector implements Collector {
       log,
       times,
       budget: this.#budget,
+      buffers: new BufferPool(),
       figures: this.#figures,
       sweep: this.#sweep,
       peers: new Peers(log),

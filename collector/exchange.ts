@@ -7,9 +7,11 @@ import { tracesFromJson } from '../otlp/json.ts'
 import { maxBodyBytes } from '../otlp/limits.ts'
 import type { QueueWriter } from '../queue/contract.ts'
 import type { Budget } from './budget.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import type { Figures, Transport } from './figures.ts'
 import type { RequestIdOf } from './hash.ts'
 import { inflate, type Coding } from './inflate.ts'
+import type { Parts } from './parts.ts'
 import type { Peers } from './peers.ts'
 import { deadlinePassed, memoryFull, queueTooSlow, type Refusal, refusalOf, tooLarge, tooSlow } from './refusal.ts'
 import type { Expiring, Sweep } from './sweep.ts'
@@ -19,6 +21,7 @@ export interface Services {
   readonly queue: QueueWriter
   readonly log: Log
   readonly budget: Budget
+  readonly buffers: BufferPool
   readonly figures: Figures
   readonly sweep: Sweep
   readonly peers: Peers
@@ -117,15 +120,17 @@ export abstract class Exchange implements Expiring {
   }
 
   /** From the whole body to the answer. Never throws. */
-  protected async carry(received: Uint8Array, coding: Coding, json: boolean): Promise<void> {
+  protected async carry(parts: Parts, coding: Coding, json: boolean): Promise<void> {
     this.#waiting = true
-    this.services.figures.bytes += received.length
+    const receivedBytes = parts.length
+    this.services.figures.bytes += receivedBytes
     this.expiresAt = Math.min(performance.now() + this.services.times.queue, this.#deadline)
     try {
-      let body = received
+      let body = parts.whole()
       if (coding !== 'identity') {
-        body = await inflate(coding, received, maxBodyBytes, (bytes) => this.#holdInflated(bytes))
-        this.#drop(received.length)
+        body = await inflate(coding, body, maxBodyBytes, (bytes) => this.#holdInflated(bytes))
+        this.#drop(receivedBytes)
+        parts.recycle()
         if (this.#answered) return
       }
       if (json) {
@@ -135,6 +140,8 @@ export abstract class Exchange implements Expiring {
         this.#drop(text.length)
       }
       await this.#store(body)
+      // Only now, and not after a failure: the queue may then still have it in its hands.
+      parts.recycle()
     } catch (error) {
       this.refuse(refusalOf(error))
     } finally {

@@ -29,7 +29,7 @@ export class GrpcExchange extends Exchange {
       const coding = codingOf(this.#headers)
       if (!this.admit(0)) return
       const stream = this.#stream
-      const message = new MessageReader()
+      const message = new MessageReader(this.services.buffers)
       const onLength = (length: number): void => this.expect(length)
       stream.on('close', () => this.gone())
       stream.on('data', (chunk: Buffer) => {

@@ -1,4 +1,5 @@
 import { maxBodyBytes } from '../../otlp/limits.ts'
+import type { BufferPool } from '../buffer-pool.ts'
 import { Parts } from '../parts.ts'
 import { Refusal, tooLarge } from '../refusal.ts'
 
@@ -9,8 +10,13 @@ const prefixBytes = 5
 export class MessageReader {
   readonly #prefix = new Uint8Array(prefixBytes)
   #prefixLength = 0
+  readonly #buffers: BufferPool
   #length = 0
   #parts: Parts | undefined
+
+  constructor(buffers: BufferPool) {
+    this.#buffers = buffers
+  }
 
   get compressed(): boolean {
     return this.#prefix[0] === 1
@@ -29,7 +35,7 @@ export class MessageReader {
       if (this.#prefix[0]! > 1) throw new Refusal('BAD_INPUT', 'bad_input', 'the compressed flag is neither 0 nor 1')
       if (this.#length > maxBodyBytes) throw tooLarge(maxBodyBytes)
       onLength(this.#length)
-      this.#parts = new Parts(this.#length)
+      this.#parts = new Parts(this.#buffers, this.#length)
     }
     const rest = at === 0 ? chunk : chunk.subarray(at)
     if (rest.length === 0) return
@@ -40,12 +46,12 @@ export class MessageReader {
   }
 
   /** The message, once the sender has closed its side. */
-  whole(): Uint8Array {
+  whole(): Parts {
     if (this.#parts === undefined) throw new Refusal('BAD_INPUT', 'bad_input', 'the call ended without its message')
     if (this.#parts.length < this.#length) {
       throw new Refusal('BAD_INPUT', 'bad_input', 'the call ended before its message was whole')
     }
-    return this.#parts.whole()
+    return this.#parts
   }
 }
 

@@ -38,7 +38,7 @@ export class HttpExchange extends Exchange {
       const length = declaredLength(headers)
       if (!this.admit(length ?? 0)) return
       response.on('close', () => this.gone())
-      const parts = new Parts(length)
+      const parts = new Parts(this.services.buffers, length)
       request.on('data', (chunk: Buffer) => {
         if (this.answered) return
         try {
@@ -50,7 +50,7 @@ export class HttpExchange extends Exchange {
         }
       })
       request.on('end', () => {
-        if (!this.answered) void this.carry(parts.whole(), coding, this.#encoding === 'json')
+        if (!this.answered) void this.carry(parts, coding, this.#encoding === 'json')
       })
       // The client waits for this before it sends a large body; refused above, it never sends it.
       if (headers.expect !== undefined) response.writeContinue()

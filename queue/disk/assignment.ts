@@ -138,6 +138,8 @@ export class DiskAssignment implements Assignment {
     try {
       await this.#commitFile.write(slot, true)
     } catch (error) {
+      // Nobody retries a commit. Whoever takes the log next finds the last one that was written whole.
+      this.revoke()
       throw new AppError('UNAVAILABLE', `cannot write the commit of the disk log: ${messageOf(error)}`, {
         cause: error,
       })

@@ -88,6 +88,7 @@ class DiskReader implements QueueReader {
         if (this.#replaced(assignment)) assignment.revoke()
       }
       await assignment.end()
+      await this.#pause(pollMs * 10)
     }
   }
 
@@ -157,6 +158,7 @@ class DiskReader implements QueueReader {
     const timer = setTimeout(resolve, ms)
     const stop = () => resolve()
     signal.addEventListener('abort', stop)
+    // A current assignment that is revoked ends a wait, one that was revoked before does not.
     const { revoked } = this.#current ?? { revoked: signal }
     revoked.addEventListener('abort', stop)
     await promise

@@ -163,6 +163,9 @@ function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
         skipField(c, tag, 0)
     }
   }
+  // What a later field replaced is not written, but refused when broken like everything else.
+  if (arrays > 0 && set !== anyValueTag.arrayValue) replaced(out, bytes, start, end, anyValueTag.arrayValue, depth)
+  if (kvlists > 0 && set !== anyValueTag.kvlistValue) replaced(out, bytes, start, end, anyValueTag.kvlistValue, depth)
   switch (set) {
     case anyValueTag.stringValue:
       writeAscii(out, '{"stringValue":')
@@ -204,6 +207,14 @@ function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
   }
   writeByte(out, braceClose)
   c.pos = c.end = end
+}
+
+function replaced(out: ByteWriter, bytes: Uint8Array, start: number, end: number, tag: number, depth: number): void {
+  const { length } = out
+  const nested = merged(bytes, start, end, tag)
+  if (tag === anyValueTag.arrayValue) values(out, nested, arrayValueTag.values, anyValue, depth + 1)
+  else values(out, nested, keyValueListTag.values, keyValue, depth + 1)
+  out.length = length
 }
 
 // The same cursor serves nested messages: whoever calls sets `end` back.

@@ -11,9 +11,12 @@ function id(bytes: number, n: number): Buffer {
   return made
 }
 
+function text(key: string, stringValue: string): object {
+  return { key, value: { stringValue } }
+}
+
 function spanOf(n: number): object {
   const start = 1_700_000_000_123_456_789n + BigInt(n) * 1_234_567n
-  const text = (key: string, stringValue: string): object => ({ key, value: { stringValue } })
   return {
     traceId: id(16, n >>> 3),
     spanId: id(8, n),

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import protobuf from 'protobufjs'
 import { expect, test } from 'vitest'
 import { AppError } from '../base/errors.ts'
@@ -149,7 +149,7 @@ test('a valid request with one byte changed, put in or taken out is judged as pr
 })
 
 test('bytes that only look like protobuf are judged as protobufjs does', () => {
-  // Wrapped once as a span and once as they are, so that they meet every message of the schema.
+  // Once as they are and once as a span's, so that they meet every message of the schema.
   fc.assert(
     fc.property(hostileBytes, (bytes) => {
       agree(bytes)
@@ -214,7 +214,6 @@ const acceptedFields: [title: string, field: number[]][] = [
   ['unknown fixed32', [0xa5, 0x01, 1, 2, 3, 4]],
   ['known field of another wire type', [0x28, 1, 0x32, 1, 0xff]],
   ['kind 99 and status 7', [0x30, 99, 0x7a, 2, 0x18, 7]],
-  ['negative kind', [0x30, ...tenBytes, 1]],
   ['status twice, merged', [0x7a, 2, 0x18, 2, 0x7a, 3, 0x12, 1, 0x61]],
   ['attribute with its value twice, merged', [0x4a, 9, 0x0a, 1, 0x61, 0x12, 0, 0x12, 2, 0x10, 1]],
   ['attribute with value before key', [0x4a, 7, 0x12, 2, 0x10, 1, 0x0a, 1, 0x61]],

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { messageOf } from '../base/errors.ts'
 import * as options from './options.ts'
 import { runRole, type RoleContext, type RoleOptions, type RunningRole } from './role.ts'
 import { uiFolder, up, type UpOptions } from './up.ts'
@@ -100,4 +101,31 @@ weft
     process.exitCode = await send(files, given.otlpHttp)
   })
 
-await weft.parseAsync()
+const setAside = weft.command('set-aside').description('requests that could not be stored: list, show, replay')
+setAside
+  .command('list')
+  .description('one line each, oldest first')
+  .addOption(options.data())
+  .action(async (given: { data: string }) => (await import('./set-aside.ts')).list(given.data))
+setAside
+  .command('show')
+  .description('the request as it was received, OTLP protobuf, on stdout')
+  .argument('<id>')
+  .addOption(options.data())
+  .action(async (id: string, given: { data: string }) => (await import('./set-aside.ts')).show(given.data, id))
+setAside
+  .command('replay')
+  .description('send them to the collector again: those named, or all that were not replayed yet')
+  .argument('[id...]')
+  .addOption(options.data())
+  .addOption(options.otlpHttp())
+  .action(async (ids: string[], given: { data: string; otlpHttp: import('./address.ts').Address }) =>
+    (await import('./set-aside.ts')).replay(given.data, ids, given.otlpHttp),
+  )
+
+try {
+  await weft.parseAsync()
+} catch (error) {
+  process.stderr.write(`weft: ${messageOf(error)}\n`)
+  process.exitCode = 1
+}

@@ -48,6 +48,9 @@ const calls = `SELECT caller.service AS source, callee.service AS target, callee
     caller.inside AND (callee.matched OR caller.names_place),
     callee.matched AND callee.inside AND caller.service != callee.service)`
 
+// Swapped, the hash table is filled and probed by one thread (680 instead of 340 ms for 4 million spans).
+const sidesAsWritten = 'query_plan_join_swap_table = 0, query_plan_optimize_join_order_limit = 0'
+
 interface Calls extends RequestFigures {
   /** '' for the sum over all callers of a place. */
   readonly source: string
@@ -120,7 +123,7 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
       )
       ARRAY JOIN if(place = '', [0], [0, 1]) AS sums
       GROUP BY source, target, place, sums ORDER BY requests DESC, source, target, place LIMIT ${maxEdges + 1}
-      SETTINGS query_plan_join_swap_table = 'false'`,
+      SETTINGS ${sidesAsWritten}`,
     params: { ...windowParams(window), ...margins(window) },
     maxRows: maxEdges + 1,
     decode: (row) => ({

@@ -193,6 +193,7 @@ export class ResourceReader {
     const c = new Cursor(bytes, start, end)
     const out = this.json.begin()
     let kind = 0
+    let nested = false
     while (c.pos < end) {
       const tag = readTag(c)
       switch (tag) {
@@ -217,18 +218,22 @@ export class ResourceReader {
         case anyValueTag.bytesValue:
           c.pos = readLength(c) + c.pos
           kind = tag
+          nested = true
           break
         default:
           skipField(c, tag, anyValueLevel)
       }
     }
+    // Also for what a later field replaced, which is refused when broken like any other.
+    if (nested) appendAnyValueJson(out, bytes, start, end, 1)
     if (kind === anyValueTag.stringValue) return true
+    if (kind === anyValueTag.boolValue || kind === anyValueTag.intValue || kind === anyValueTag.doubleValue) rewind(out)
     if (kind === anyValueTag.boolValue) writeAscii(out, (c.lo | c.hi) === 0 ? 'false' : 'true')
     else if (kind === anyValueTag.intValue) appendInt64(out, c.lo, c.hi)
     else if (kind === anyValueTag.doubleValue) {
       const double = doubleOf(c.lo, c.hi)
       writeAscii(out, Object.is(double, -0) ? '-0' : String(double))
-    } else appendAnyValueJson(out, bytes, start, end, 1)
+    } else if (kind === 0) writeAscii(out, '{}')
     return false
   }
 

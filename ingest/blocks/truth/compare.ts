@@ -39,15 +39,20 @@ function isPlain(keyValue: { value?: Record<string, unknown> } | undefined): boo
 }
 
 function sorted(row: Row): Row {
-  const maps = Object.entries(row).filter(([name]) => /^attributes_/.test(name))
+  const maps = Object.entries(row).filter(([name]) => name.startsWith('attributes_'))
   return { ...row, ...Object.fromEntries(maps.map(([name, pairs]) => [name, (pairs as unknown[]).toSorted(byText)])) }
+}
+
+const key = (row: Row) => `${String(row['_queue_offset'])} ${String(row['trace_id'])} ${String(row['span_id'])}`
+
+function order(rows: readonly Row[]): Row[] {
+  return rows
+    .map(sorted)
+    .toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : byText(ordered(a), ordered(b))))
 }
 
 /** Fails unless the rows are the same, whatever their order. */
 export function expectSameRows(stored: readonly Row[], expected: readonly Row[]): void {
-  const key = (row: Row) => `${String(row['_queue_offset'])} ${String(row['trace_id'])} ${String(row['span_id'])}`
-  const order = (rows: readonly Row[]) =>
-    rows.map(sorted).toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : byText(ordered(a), ordered(b))))
   const [a, b] = [order(stored), order(expected)]
   expect(a.length).toBe(b.length)
   for (const [i, row] of a.entries()) expect(row).toEqual(b[i])

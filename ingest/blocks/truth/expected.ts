@@ -127,7 +127,8 @@ function around(
 }
 
 function plain(value: AnyValue | null): unknown {
-  switch (value?.value) {
+  if (!value) return {}
+  switch (value.value as string | undefined) {
     case 'stringValue':
       return text(value.stringValue)
     case 'boolValue':
@@ -142,7 +143,8 @@ function plain(value: AnyValue | null): unknown {
 }
 
 function anyJson(value: AnyValue | null): unknown {
-  switch (value?.value) {
+  if (!value) return {}
+  switch (value.value as string | undefined) {
     case 'stringValue':
       return { stringValue: text(value.stringValue) }
     case 'boolValue':
@@ -157,7 +159,7 @@ function anyJson(value: AnyValue | null): unknown {
       return { arrayValue: listJson(value.arrayValue.values.map(anyJson)) }
     case 'kvlistValue':
       return { kvlistValue: listJson(value.kvlistValue.values.map(keyValueJson)) }
-    case undefined:
+    default:
       return {}
   }
 }
@@ -179,11 +181,12 @@ function linkJson(link: Link): unknown {
   }
 }
 
+const byte = (n: number) => (n >>> 0 > 255 ? 0 : n)
+
 function spanRow(span: Span): Row {
   const start = BigInt(span.startTimeUnixNano.toString())
   const end = BigInt(span.endTimeUnixNano.toString())
   const duration = start > 0n && end >= start ? end - start : 0n
-  const byte = (n: number) => (n >>> 0 > 255 ? 0 : n)
   return {
     trace_id: hex(span.traceId),
     span_id: hex(span.spanId),
@@ -212,7 +215,8 @@ function spanRow(span: Span): Row {
 type Entry = readonly [kind: string, key: string, value: unknown]
 
 function entryOf({ key, value }: KeyValue): Entry {
-  switch (value?.value) {
+  if (!value) return ['other', text(key), {}]
+  switch (value.value as string | undefined) {
     case 'stringValue':
       return ['string', text(key), text(value.stringValue)]
     case 'boolValue':

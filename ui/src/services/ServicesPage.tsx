@@ -1,3 +1,330 @@
+import './services.css'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useMemo, useRef, useState, type ReactNode } from 'react'
+import type { OperationRow, ServiceRow } from '../../../query-api/types.ts'
+import { operationsQuestion, servicesQuestion } from '../api/questions.ts'
+import { Figure, Swatch } from '../design/Figure.tsx'
+import { Icon } from '../design/Icon.tsx'
+import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { useClock } from '../frame/clock.tsx'
+import { useKeys } from '../frame/keys.ts'
+import { carried, changed } from '../frame/search.ts'
+import { count, duration, rate, share } from '../numbers/format.ts'
+import { zoomOut } from '../time/range.ts'
+import { columns, sorted, sortFromUrl, sortToUrl, type Column } from './rows.ts'
+
+type Line =
+  | { readonly kind: 'service'; readonly row: ServiceRow }
+  | { readonly kind: 'operation'; readonly service: string; readonly row: OperationRow }
+  | { readonly kind: 'note'; readonly id: string; readonly text: string; readonly retry?: () => void }
+
+const rowHeight = 32
+
 export function ServicesPage() {
-  return null
+  const clock = useClock()
+  const queries = useQueryClient()
+  const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(servicesQuestion(clock))
+  const opened = search.open ?? ''
+  const operations = useQuery({ ...operationsQuestion(clock, opened), enabled: opened !== '' })
+  const sort = sortFromUrl(search.sort)
+  const filter = (search.filter ?? '').toLowerCase()
+  const field = useRef<HTMLInputElement>(null)
+  const set = (change: Parameters<typeof changed>[1], replace = false): void => {
+    void navigate({ to: '.', search: (was) => changed(was, change), replace })
+  }
+  useKeys({
+    '/': () => {
+      field.current?.focus()
+      field.current?.select()
+    },
+  })
+  const services = data?.services ?? []
+  const lines: Line[] = sorted(
+    services.filter(({ name }) => name.toLowerCase().includes(filter)),
+    sort,
+  ).flatMap((row): Line[] => [{ kind: 'service', row }, ...(row.name === opened ? below(opened) : [])])
+
+  function below(service: string): Line[] {
+    const answer = operations.data?.service === service ? operations.data : undefined
+    if (operations.error !== null) {
+      const retry = (): void => void operations.refetch()
+      return [
+        { kind: 'note', id: 'failed', text: `The operations could not be loaded. ${operations.error.message}`, retry },
+      ]
+    }
+    if (answer === undefined) return [{ kind: 'note', id: 'loading', text: 'Loading its operations' }]
+    const rows: Line[] = sorted(answer.operations, sort).map((row) => ({ kind: 'operation', service, row }))
+    if (rows.length === 0) rows.push({ kind: 'note', id: 'none', text: 'No operations in this time range.' })
+    if (answer.more) rows.push({ kind: 'note', id: 'more', text: `The first ${rows.length} operations; more exist.` })
+    return rows
+  }
+
+  return (
+    <div className="services">
+      <div className="page-head">
+        <h1 className="page-title">Services</h1>
+        <input
+          ref={field}
+          className="field services-filter"
+          aria-label="Filter services by name"
+          placeholder="Filter by name"
+          spellCheck={false}
+          autoComplete="off"
+          value={search.filter ?? ''}
+          onChange={(event) => set({ filter: event.target.value }, true)}
+          onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
+        />
+        <span className="muted" role="status">
+          {data !== undefined &&
+            (filter === '' ? `${services.length} in this time range` : `${lines.length} of ${services.length}`)}
+        </span>
+      </div>
+      <div className="services-answer">
+        <Waiting
+          active={isFetching || operations.isFetching}
+          onCancel={() => void queries.cancelQueries({ queryKey: ['services'] })}
+        />
+        {error !== null && <Failed error={error} what="the services" onRetry={() => void refetch()} />}
+        {error === null && data !== undefined && lines.length === 0 && (
+          <Empty
+            title={filter === '' ? 'No service sent a span in this time range' : 'No service of that name'}
+            actions={
+              <>
+                {filter !== '' && (
+                  <button type="button" className="button button-main" onClick={() => set({ filter: undefined })}>
+                    Clear the filter
+                  </button>
+                )}
+                <button
+                  type="button"
+                  className="button"
+                  onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}
+                >
+                  Twice the time
+                </button>
+              </>
+            }
+          >
+            {filter === ''
+              ? 'Earlier ones may exist.'
+              : `${services.length} services in this range without the filter.`}
+          </Empty>
+        )}
+        {error === null && lines.length > 0 && (
+          <div className="stale services-table" data-stale={isPlaceholderData && isFetching}>
+            <Table
+              lines={lines}
+              sort={search.sort}
+              opened={opened}
+              onSort={(by) => set({ sort: sortToUrl({ by, down: sort.by === by ? !sort.down : by !== 'name' }) }, true)}
+              onOpen={(name) => set({ open: name === opened ? undefined : name })}
+            />
+          </div>
+        )}
+      </div>
+    </div>
+  )
+}
+
+interface TableProps {
+  lines: readonly Line[]
+  sort: string | undefined
+  opened: string
+  onSort: (by: Column) => void
+  onOpen: (service: string) => void
+}
+
+function Table({ lines, sort: sortText, opened, onSort, onOpen }: TableProps) {
+  const scroller = useRef<HTMLDivElement>(null)
+  const navigate = useNavigate()
+  const search = useSearch({ from: '__root__' })
+  const [marked, setMarked] = useState(-1)
+  const sort = sortFromUrl(sortText)
+  const slowest = useMemo(
+    () => lines.reduce((max, line) => (line.kind === 'note' ? max : Math.max(max, Number(line.row.p99 ?? 0))), 1),
+    [lines],
+  )
+  const rows = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+  })
+  const move = (by: number): void => {
+    const next = Math.max(0, Math.min(lines.length - 1, marked + by))
+    setMarked(next)
+    rows.scrollToIndex(next)
+  }
+  const act = (line: Line | undefined): void => {
+    if (line?.kind === 'service') onOpen(line.row.name)
+    if (line?.kind === 'operation') {
+      void navigate({
+        to: '/traces',
+        search: { ...carried(search), service: line.service, operation: line.row.name },
+      })
+    }
+  }
+  useKeys({
+    j: () => move(1),
+    k: () => move(-1),
+    Enter: (event) => {
+      if (marked < 0 || (event.target instanceof Element && event.target.closest('a, button') !== null)) return false
+      act(lines[marked])
+      return true
+    },
+    Escape: () => (marked < 0 ? (opened === '' ? false : onOpen(opened)) : setMarked(-1)),
+  })
+  return (
+    <div className="list" role="table" aria-label="Services" aria-rowcount={lines.length + 1}>
+      <div className="list-head services-row" role="row">
+        {columns.map(({ id, label }) => (
+          <span
+            key={id}
+            role="columnheader"
+            aria-sort={sort.by === id ? (sort.down ? 'descending' : 'ascending') : 'none'}
+            className={id === 'name' ? '' : 'list-number'}
+          >
+            <button type="button" className="services-sort" data-on={sort.by === id} onClick={() => onSort(id)}>
+              {label}
+              <span className="services-arrow">
+                {sort.by === id && <Icon name={sort.down ? 'down' : 'up'} size={12} />}
+              </span>
+            </button>
+          </span>
+        ))}
+        <span role="columnheader">
+          <span className="visually-hidden">Traces</span>
+        </span>
+      </div>
+      <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label="Services found">
+        <div className="list-size" style={{ height: rows.getTotalSize() }}>
+          {rows.getVirtualItems().map((item) => {
+            const line = lines[item.index]
+            if (line === undefined) return null
+            return (
+              <div
+                key={keyOf(line)}
+                role="row"
+                aria-rowindex={item.index + 2}
+                className="list-row services-row"
+                data-kind={line.kind}
+                data-marked={item.index === marked}
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
+                {line.kind === 'note' ? (
+                  <span role="cell" className="services-note">
+                    {line.text}{' '}
+                    {line.retry !== undefined && (
+                      <button type="button" className="button button-quiet" onClick={line.retry}>
+                        Try again
+                      </button>
+                    )}
+                  </span>
+                ) : (
+                  <Cells line={line} opened={opened} slowest={slowest} onOpen={onOpen} />
+                )}
+              </div>
+            )
+          })}
+        </div>
+      </div>
+    </div>
+  )
+}
+
+function keyOf(line: Line): string {
+  if (line.kind === 'service') return `s ${line.row.name}`
+  return line.kind === 'operation' ? `o ${line.row.name}` : `n ${line.id}`
+}
+
+function Cells(props: {
+  line: Exclude<Line, { kind: 'note' }>
+  opened: string
+  slowest: number
+  onOpen: (service: string) => void
+}) {
+  const { line, opened, slowest, onOpen } = props
+  const search = useSearch({ from: '__root__' })
+  const { row } = line
+  const idle = row.requests === 0
+  const tracesOf =
+    line.kind === 'service'
+      ? { ...carried(search), service: row.name }
+      : { ...carried(search), service: line.service, operation: row.name }
+  return (
+    <>
+      <span role="cell" className="services-name">
+        {line.kind === 'service' ? (
+          <button
+            type="button"
+            className="services-open"
+            aria-expanded={row.name === opened}
+            title={row.name}
+            onClick={() => onOpen(row.name)}
+          >
+            <Icon name={row.name === opened ? 'down' : 'right'} size={12} />
+            <Swatch service={row.name} />
+            <bdi className="cut">{row.name === '' ? '(no name)' : row.name}</bdi>
+          </button>
+        ) : (
+          <Link className="services-operation" to="/traces" search={tracesOf} title={row.name}>
+            <bdi className="cut">{row.name === '' ? '(no name)' : row.name}</bdi>
+          </Link>
+        )}
+      </span>
+      <Cell none={idle}>
+        <Figure shown={count(row.requests)} />
+      </Cell>
+      <Cell none={idle}>
+        <Figure shown={rate(row.rate)} />
+      </Cell>
+      <Cell none={row.errors === 0}>
+        {row.errors === 0 ? (
+          '0'
+        ) : (
+          <span className="list-error">
+            <Icon name="error" size={12} />
+            <Figure shown={share(row.errors, row.requests)} />
+          </span>
+        )}
+      </Cell>
+      <Percentile value={row.p50} />
+      <Percentile value={row.p90} />
+      <Percentile value={row.p99} slowest={slowest} />
+      <Cell none={false}>
+        <Figure shown={count(row.spans)} />
+      </Cell>
+      <span role="cell" className="services-links">
+        <Link className="button button-quiet" to="/traces" search={tracesOf} aria-label={`Traces of ${row.name}`}>
+          Traces
+          <Icon name="right" size={12} />
+        </Link>
+      </span>
+    </>
+  )
+}
+
+function Cell({ none, children }: { none: boolean; children: ReactNode }) {
+  return (
+    <span role="cell" className={`list-number ${none ? 'list-none' : ''}`}>
+      {children}
+    </span>
+  )
+}
+
+function Percentile({ value, slowest }: { value: string | null; slowest?: number }) {
+  return (
+    <span role="cell" className={`list-number services-percentile ${value === null ? 'list-none' : ''}`}>
+      {value === null ? '–' : <Figure shown={duration(value)} />}
+      {slowest !== undefined && value !== null && (
+        <span className="services-bar" aria-hidden="true">
+          <span style={{ width: `${Math.max(1, (Number(value) / slowest) * 100)}%` }} />
+        </span>
+      )}
+    </span>
+  )
 }

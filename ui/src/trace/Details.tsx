@@ -1,6 +1,6 @@
 import { Tabs } from '@base-ui/react/tabs'
 import { Link, useSearch } from '@tanstack/react-router'
-import { useMemo, useState } from 'react'
+import { useMemo, useState, type ReactNode } from 'react'
 import type { KeyValue, OtlpEvent, OtlpLink, TraceSpan } from '../../../query-api/types.ts'
 import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
@@ -162,12 +162,12 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
       <Fact name="Children">
         <Figure shown={count(node.children)} />
       </Fact>
-      <Fact name="Span id">
+      <Fact name="Span id" wide>
         <span className="mono">{span.spanId}</span>
         <Copy what={() => span.spanId} label="Copy the span id" />
       </Fact>
       {skew !== 0 && (
-        <Fact name="Clock">
+        <Fact name="Clock" wide>
           <span title="Estimated; the dashed outline shows where it would lie">
             {text(duration(Math.abs(skew)))} {skew > 0 ? 'behind' : 'ahead of'} its parent's
           </span>
@@ -175,12 +175,12 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
       )}
       {span.copies > 1 && <Fact name="Sent">{span.copies} times; shown once</Fact>}
       {span.traceState !== '' && (
-        <Fact name="Trace state">
+        <Fact name="Trace state" wide>
           <bdi className="mono details-break">{span.traceState}</bdi>
         </Fact>
       )}
       {node.span?.missingParent === true && (
-        <Fact name="Parent">
+        <Fact name="Parent" wide>
           <span className="mono">{span.parentSpanId}</span> not received
         </Fact>
       )}
@@ -189,9 +189,9 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
   )
 }
 
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+function Fact({ name, wide, children }: { name: string; wide?: boolean; children: ReactNode }) {
   return (
-    <div>
+    <div data-wide={wide === true}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

@@ -224,7 +224,6 @@ function Legend({ model, view, change }: { model: TraceModel; view: View; change
             >
               <Swatch service={service.name} />
               <bdi className="cut">{service.name}</bdi>
-              <span className="muted number">{text(share(Number(service.selfTimeNanos), total))}</span>
             </button>
           </li>
         )

@@ -279,8 +279,10 @@ export function drawMinimap(
     ctx.fillStyle = node.failed ? palette.token('--error') : (palette.services[node.colour] ?? '')
     ctx.fillRect(x, 4 + row * pitch, Math.max(1, toX(node.stop, whole, width) - x), Math.max(1, pitch - 0.5))
   }
-  ctx.fillStyle = palette.token('--brush')
-  ctx.fillRect(0, 4 + view.from * pitch, width, Math.max(2, (view.to - view.from) * pitch))
+  if (view.from > 0 || view.to < many) {
+    ctx.fillStyle = palette.token('--brush')
+    ctx.fillRect(0, 4 + view.from * pitch, width, Math.max(2, (view.to - view.from) * pitch))
+  }
   const [left, right] = [toX(state.zoom.from, whole, width), toX(state.zoom.to, whole, width)]
   if (left > sidePadding + 0.5 || right < width - labelSpace - 0.5) {
     ctx.fillStyle = palette.token('--veil')

@@ -292,7 +292,7 @@ function fillRow(row: RowParts, node: Node, state: FallState): void {
   // Deep chains would leave no room for names: beyond 16 levels the depth stands as a number instead.
   const level = Math.min(node.depth, 16)
   element.style.paddingInlineStart = `${4 + level * indentPx}px`
-  twisty.textContent = node.children === 0 ? '' : closed ? '▸' : '▾'
+  twisty.dataset['fold'] = node.children === 0 ? 'none' : closed ? 'closed' : 'open'
   swatch.hidden = span === undefined
   swatch.style.background = span === undefined ? '' : `var(--service-${node.colour})`
   error.hidden = !node.failed

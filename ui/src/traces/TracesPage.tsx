@@ -13,7 +13,16 @@ import { filterCount, filterOf, limitOf, orderOf } from './filter.ts'
 import { noFilter, SearchForm } from './SearchForm.tsx'
 import { TraceList } from './TraceList.tsx'
 
-const Scatter = lazy(async () => ({ default: (await import('./Scatter.tsx')).Scatter }))
+const Scatter = lazy(async () => {
+  soundLanguage()
+  return { default: (await import('./Scatter.tsx')).Scatter }
+})
+
+/** uPlot hands navigator.language to Intl, which refuses what Chromium says under the POSIX locale: `en-US@posix`. */
+function soundLanguage(): void {
+  const [language = 'en-US', rest] = navigator.language.split('@')
+  if (rest !== undefined) Object.defineProperty(navigator, 'language', { value: language, configurable: true })
+}
 const Welcome = lazy(async () => ({ default: (await import('./Welcome.tsx')).Welcome }))
 
 export function TracesPage() {

@@ -1,0 +1,219 @@
+import '@xyflow/react/dist/base.css'
+import {
+  BaseEdge,
+  Controls,
+  EdgeLabelRenderer,
+  getBezierPath,
+  Handle,
+  MarkerType,
+  Position,
+  ReactFlow,
+  ReactFlowProvider,
+  useReactFlow,
+  type Edge,
+  type EdgeProps,
+  type Node,
+  type NodeProps,
+} from '@xyflow/react'
+import { memo, useEffect, useMemo } from 'react'
+import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
+import { Swatch } from '../design/Figure.tsx'
+import { duration, rate, share, text } from '../numbers/format.ts'
+import { thickness, typeNames } from './graph.ts'
+import type { LaidOut } from './useLayout.ts'
+
+export interface GraphProps {
+  answer: TopologyAnswer
+  laid: LaidOut
+  size: { width: number; height: number }
+  selected: string | undefined
+  onSelect: (id: string | undefined) => void
+}
+
+type PlainNode = Node<{ node: TopologyNode; dim: boolean }, 'plain'>
+type CallEdge = Edge<{ edge: TopologyEdge; width: number; near: boolean; dim: boolean; label: boolean }, 'call'>
+
+const nodeTypes = { plain: memo(PlainNodeView) }
+const edgeTypes = { call: memo(CallEdgeView) }
+/** With more edges than this, labels stand only on those of the node in question. */
+const mostLabels = 24
+
+export function FlowGraph(props: GraphProps) {
+  return (
+    <ReactFlowProvider>
+      <Flow {...props} />
+    </ReactFlowProvider>
+  )
+}
+
+function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
+  const flow = useReactFlow()
+  const near = useMemo(() => {
+    if (selected === undefined) return undefined
+    const out = new Set([selected])
+    for (const { source, target } of answer.edges) {
+      if (source === selected) out.add(target)
+      if (target === selected) out.add(source)
+    }
+    return out
+  }, [answer, selected])
+  const nodes = useMemo<PlainNode[]>(
+    () =>
+      answer.nodes.map((node) => {
+        const place = laid.layout[node.id] ?? { x: 0, y: 0 }
+        return {
+          id: node.id,
+          type: 'plain',
+          position: { x: place.x - size.width / 2, y: place.y - size.height / 2 },
+          width: size.width,
+          height: size.height,
+          selected: node.id === selected,
+          data: { node, dim: near !== undefined && !near.has(node.id) },
+          ariaLabel: `${typeNames[node.type]} ${node.name}`,
+        }
+      }),
+    [answer, laid, size, selected, near],
+  )
+  const edges = useMemo<CallEdge[]>(() => {
+    const busiest = answer.edges.reduce((max, { requests }) => Math.max(max, requests), 0)
+    return answer.edges.map((edge) => {
+      const mine = edge.source === selected || edge.target === selected
+      const failing = edge.errors > 0
+      const dim = selected !== undefined && !mine
+      return {
+        id: `${edge.source}\n${edge.target}`,
+        type: 'call',
+        source: edge.source,
+        target: edge.target,
+        focusable: false,
+        data: {
+          edge,
+          width: thickness(edge.requests, busiest),
+          near: mine,
+          dim,
+          label: mine || (selected === undefined && answer.edges.length <= mostLabels),
+        },
+        markerEnd: {
+          type: MarkerType.ArrowClosed,
+          color: failing ? 'var(--error)' : 'var(--ghost)',
+          width: 14,
+          height: 14,
+          markerUnits: 'userSpaceOnUse',
+        },
+      }
+    })
+  }, [answer, selected])
+  useEffect(() => {
+    // After the nodes of the new shape are on screen.
+    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.12, maxZoom: 1.1, duration: 0 }))
+    return () => cancelAnimationFrame(frame)
+  }, [flow, laid.shape])
+  return (
+    <ReactFlow
+      nodes={nodes}
+      edges={edges}
+      nodeTypes={nodeTypes}
+      edgeTypes={edgeTypes}
+      minZoom={0.1}
+      maxZoom={2}
+      fitView
+      fitViewOptions={{ padding: 0.12, maxZoom: 1.1 }}
+      nodesDraggable={false}
+      nodesConnectable={false}
+      elementsSelectable
+      deleteKeyCode={null}
+      selectionKeyCode={null}
+      multiSelectionKeyCode={null}
+      proOptions={{ hideAttribution: true }}
+      onNodeClick={(_, node) => onSelect(node.id)}
+      onNodesChange={(changes) => {
+        // Enter or space on a focused node comes as a change of its selection.
+        for (const change of changes) if (change.type === 'select' && change.selected) onSelect(change.id)
+      }}
+      onPaneClick={() => onSelect(undefined)}
+      aria-label="Topology: callers stand left of whom they call"
+    >
+      <Controls showInteractive={false} position="bottom-left" />
+    </ReactFlow>
+  )
+}
+
+function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
+  const { node, dim } = data
+  const failing = node.errors > 0
+  return (
+    <div className="node" data-type={node.type} data-selected={selected} data-dim={dim}>
+      <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
+      <div className="node-name" title={node.name}>
+        {node.type === 'service' ? (
+          <Swatch service={node.name} />
+        ) : (
+          <span className="node-shape" data-type={node.type} />
+        )}
+        <bdi className="cut">{node.name === '' ? '(no name)' : node.name}</bdi>
+        {node.system !== '' && <span className="node-system">{node.system}</span>}
+      </div>
+      <dl className="node-figures">
+        <div>
+          <dt>rate</dt>
+          <dd>{text(rate(node.rate))}</dd>
+        </div>
+        <div>
+          <dt>errors</dt>
+          <dd className={failing ? 'panel-error' : ''}>{text(share(node.errors, node.requests))}</dd>
+        </div>
+        <div>
+          <dt>p99</dt>
+          <dd>{node.p99 === null ? '–' : text(duration(node.p99))}</dd>
+        </div>
+      </dl>
+      <Handle type="source" position={Position.Right} className="node-handle" isConnectable={false} />
+    </div>
+  )
+}
+
+function CallEdgeView(props: EdgeProps<CallEdge>) {
+  const { id, data, source, target, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, markerEnd } =
+    props
+  const self = source === target
+  const [bezier, middleX, middleY] = getBezierPath({
+    sourceX,
+    sourceY,
+    sourcePosition,
+    targetX,
+    targetY,
+    targetPosition,
+  })
+  const loop = `M ${sourceX} ${sourceY} C ${sourceX + 50} ${sourceY - 90}, ${targetX - 50} ${targetY - 90}, ${targetX} ${targetY}`
+  if (data === undefined) return null
+  const { edge, width, near, dim, label } = data
+  const failing = edge.errors > 0
+  return (
+    <>
+      <BaseEdge
+        id={id}
+        path={self ? loop : bezier}
+        {...(markerEnd === undefined ? {} : { markerEnd })}
+        className="call"
+        style={{ strokeWidth: width }}
+        data-failing={failing}
+        data-near={near}
+        data-dim={dim}
+      />
+      {label && (
+        <EdgeLabelRenderer>
+          <div
+            className="call-label number"
+            style={{
+              transform: `translate(-50%, -50%) translate(${self ? (sourceX + targetX) / 2 : middleX}px, ${self ? sourceY - 68 : middleY}px)`,
+            }}
+          >
+            {text(rate(edge.rate))}
+            {edge.p99 !== null && <span className="muted"> {text(duration(edge.p99))}</span>}
+            {failing && <span className="panel-error"> {text(share(edge.errors, edge.requests))}</span>}
+          </div>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  )
+}

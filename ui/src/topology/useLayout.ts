@@ -1,0 +1,34 @@
+import { useEffect, useState } from 'react'
+import type { TopologyAnswer } from '../../../query-api/types.ts'
+import { shapeOf, type Layout, type LayoutJob } from './graph.ts'
+
+export interface LaidOut {
+  readonly layout: Layout
+  readonly shape: string
+}
+
+/** The places of the nodes, worked out in a worker; the old ones stay until the new ones are there. */
+export function useLayout(answer: TopologyAnswer | undefined, size: { width: number; height: number }) {
+  const [laid, setLaid] = useState<LaidOut>()
+  const [failed, setFailed] = useState<Error>()
+  const shape = answer === undefined ? undefined : shapeOf(answer)
+  const { width, height } = size
+  useEffect(() => {
+    if (answer === undefined || shape === undefined) return
+    const worker = new Worker(new URL('./layout.worker.ts', import.meta.url), { type: 'module' })
+    worker.onmessage = (event: MessageEvent<Layout>) => {
+      setLaid({ layout: event.data, shape })
+      setFailed(undefined)
+    }
+    worker.onerror = (event) => setFailed(new Error(event.message === '' ? 'The layout failed.' : event.message))
+    const job: LayoutJob = {
+      nodes: answer.nodes.map(({ id }) => ({ id, width, height })),
+      edges: answer.edges.map(({ source, target }) => ({ source, target })),
+    }
+    worker.postMessage(job)
+    return () => worker.terminate()
+    // The shape stands for the answer: with the same nodes and edges the picture stays.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [shape, width, height])
+  return { laid, failed }
+}

@@ -77,11 +77,6 @@ export abstract class Exchange implements Expiring {
     return this.#answered
   }
 
-  /** All bytes are there, the answer is not. */
-  get waiting(): boolean {
-    return this.#waiting && !this.#answered
-  }
-
   /** The first thing: false (and refused) when the request cannot be taken, before any of its body is read. */
   protected admit(declaredBytes: number): boolean {
     if (declaredBytes > maxBodyBytes) {

@@ -1,8 +1,10 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
+import protobuf from 'protobufjs'
 import type { Health } from '../base/component.ts'
 import { silentLog, type Log } from '../base/log.ts'
 import type { QueueRecord, QueueWriter } from '../queue/contract.ts'
+import { traceRequestTypeWithStrings } from '../test/otlp-oracle.ts'
 import { createCollector, type Collector, type CollectorOptions } from './collector.ts'
 
 /** A queue in memory, for tests and benches: keeps copies of what was appended, at once or when told. */
@@ -88,4 +90,45 @@ export async function takenPort(): Promise<{ port: number; release: () => void }
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { port: (server.address() as AddressInfo).port, release: () => server.close() }
+}
+
+/** google.rpc.Status with its RetryInfo, read by the official library. */
+const rpcTypes = protobuf.parse(`
+syntax = "proto3";
+message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
+message Any { string type_url = 1; bytes value = 2; }
+message RetryInfo { Duration retry_delay = 1; }
+message Duration { int64 seconds = 1; int32 nanos = 2; }
+`).root
+export const statusType = rpcTypes.lookupType('Status')
+export const retryInfoType = rpcTypes.lookupType('RetryInfo')
+
+/** A request of so many spans; `bad` of them have a trace id of 15 bytes. `padding` makes one attribute that long. */
+export function spansOf(count: number, { bad = 0, padding = 0 } = {}): Buffer {
+  const spans = Array.from({ length: count }, (_, index) => ({
+    traceId: Buffer.alloc(index < bad ? 15 : 16, 7),
+    spanId: Buffer.alloc(8, index + 1),
+    name: `span ${index}`,
+    attributes: index === count - 1 && padding > 0 ? [paddingOf(padding)] : [],
+  }))
+  return Buffer.from(traceRequestTypeWithStrings.encode({ resourceSpans: [{ scopeSpans: [{ spans }] }] }).finish())
+}
+
+function paddingOf(bytes: number) {
+  return { key: 'padding', value: { stringValue: 'x'.repeat(bytes) } }
+}
+
+/** A request of one span that is exactly so many bytes. */
+export function spanOfSize(bytes: number): Buffer {
+  let padding = bytes - 100
+  for (;;) {
+    const body = spansOf(1, { padding })
+    if (body.length === bytes) return body
+    padding += bytes - body.length
+  }
+}
+
+/** Resolves once it holds; the test's own time-out is the limit. */
+export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10))
 }

@@ -16,11 +16,16 @@ export function answerClientError(
     return
   }
   const refusal = clientRefusal(error)
-  if (exchange !== undefined && !exchange.answered) {
+  if (exchange?.answered) {
+    // Something broken behind a refused request: its answer is on the way already.
+    socket.destroySoon()
+    return
+  }
+  if (exchange !== undefined) {
     // Either the body itself is broken (then this is its answer), or what follows a whole request that waits for the
     // queue (then that one keeps its own answer). Nothing more can be read from this connection in both cases.
     exchange.closeAfterAnswer()
-    if (!exchange.waiting) exchange.refuse(refusal)
+    if (!exchange.receivedWhole) exchange.refuse(refusal)
     return
   }
   services.figures.refused('http', refusal.reason)

@@ -59,6 +59,10 @@ export class HttpExchange extends Exchange {
     }
   }
 
+  get receivedWhole(): boolean {
+    return this.#reply.request.raw.complete
+  }
+
   /** Nothing sensible can follow on this connection. */
   closeAfterAnswer(): void {
     this.#closeAfter = true

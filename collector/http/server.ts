@@ -44,9 +44,10 @@ export async function createHttpServer(services: Services, allowedOrigins: reado
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
     serverFactory: (handle) => {
-      server = createHttp(services, handle, busy)
+      server = createHttp(services, handle)
       return server
     },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, busy.get(socket), services),
     frameworkErrors: (error, request, reply) => refuse(request, reply, fastifyRefusal(error)),
   })
 
@@ -119,11 +120,7 @@ function fastifyRefusal(error: FastifyError): Refusal {
   return refusalOf(error)
 }
 
-function createHttp(
-  services: Services,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-  busy: ReadonlyMap<Socket, HttpExchange>,
-): Server {
+function createHttp(services: Services, handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer(
     {
       keepAlive: true,
@@ -139,9 +136,6 @@ function createHttp(
   server.timeout = silenceMs
   // Each says by itself whether the body is wanted (100 Continue).
   server.on('checkContinue', handle)
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    answerClientError(error, socket, busy.get(socket), services)
-  })
   server.on('drop', () => {
     services.figures.dropped.http++
   })

@@ -159,6 +159,15 @@ export function skipField(c: Cursor, tag: number, level: number): void {
   }
 }
 
+/**
+ * Refuses a message whose fields [start, end) do not end where it ends. To be asked of every piece before messages are
+ * merged by putting them one behind the other: a field cut off at the end of one would be read on in the next.
+ */
+export function checkWholeFields(bytes: Uint8Array, start: number, end: number): void {
+  const c = new Cursor(bytes, start, end)
+  while (c.pos < end) skipField(c, readTag(c), 0)
+}
+
 function skipVarint(c: Cursor): void {
   const { bytes, end } = c
   let p = c.pos

@@ -19,7 +19,7 @@
  * `source` tells what kind of sender wrote it (`otlp`).
  */
 export const statements: readonly string[] = [
-  `CREATE TABLE spans (
+  `CREATE TABLE IF NOT EXISTS spans (
   tenant LowCardinality(String),
   received_at DateTime64(9, 'UTC') CODEC(ZSTD(1)),
   trace_id FixedString(16),
@@ -77,10 +77,10 @@ export const statements: readonly string[] = [
 ) ENGINE = MergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, intDiv(start_ns, 60000000000), service, name)
-SETTINGS non_replicated_deduplication_window = 100000`,
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1`,
   // A resource and what queries ask of it, once a day and block: rows repeat until merged, readers take any one.
   // attributes: every value as text, for filters and groups; attributes_otlp: the OTLP/JSON array of KeyValue, exact.
-  `CREATE TABLE resources (
+  `CREATE TABLE IF NOT EXISTS resources (
   tenant LowCardinality(String),
   received_at DateTime64(9, 'UTC') CODEC(ZSTD(1)),
   resource_id UInt64,
@@ -95,9 +95,9 @@ SETTINGS non_replicated_deduplication_window = 100000`,
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, resource_id)
-SETTINGS non_replicated_deduplication_window = 100000`,
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1`,
   // Records that could not be read: the first 64 KiB here, the whole bytes in the file named.
-  `CREATE TABLE set_aside (
+  `CREATE TABLE IF NOT EXISTS set_aside (
   tenant LowCardinality(String),
   received_at DateTime64(9, 'UTC'),
   signal LowCardinality(String),
@@ -112,5 +112,14 @@ SETTINGS non_replicated_deduplication_window = 100000`,
 ) ENGINE = MergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, received_at)
-SETTINGS non_replicated_deduplication_window = 100000`,
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1`,
+  // Days of receipt that retention has dropped: why ('age' or 'disk'), spans, bytes of all tables.
+  `CREATE TABLE IF NOT EXISTS dropped_days (
+  day Date,
+  reason LowCardinality(String),
+  rows UInt64,
+  bytes UInt64,
+  dropped_at DateTime64(3, 'UTC') DEFAULT now64(3)
+) ENGINE = MergeTree
+ORDER BY (day, dropped_at)`,
 ]

@@ -1,0 +1,136 @@
+/**
+ * ClickHouse SQL as text: its tokens, and the few facts that are read from them. Nothing here decides what is allowed on
+ * the words of a guest before the engine itself has written them anew (guard.ts).
+ */
+export interface Token {
+  readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'sign'
+  /** As written; a quoted identifier without its quotes and escapes. */
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
+const pattern =
+  /\s+|--[^\n]*|#[ !][^\n]*|\/\*[^]*?(?:\*\/|$)|(?<word>[A-Za-z_][\w$]*)|(?<number>\d[\w.]*)|(?<string>'(?:[^'\\]|\\[^]|'')*(?:'|$)|\$(?<tag>\w*)\$[^]*?(?:\$\k<tag>\$|$))|(?<quoted>`(?:[^`\\]|\\[^]|``)*(?:`|$)|"(?:[^"\\]|\\[^]|"")*(?:"|$))|(?<sign>[^])/y
+
+/** The tokens of `sql`, comments and blanks left out; an unclosed string or comment reaches to the end. */
+export function* tokens(sql: string): Generator<Token> {
+  const reader = new RegExp(pattern.source, pattern.flags)
+  for (let match = reader.exec(sql); match; match = reader.exec(sql)) {
+    const groups = match.groups ?? {}
+    const [text, start, end] = [match[0], match.index, reader.lastIndex]
+    if (groups['word'] !== undefined) yield { kind: 'word', text, start, end }
+    else if (groups['quoted'] !== undefined) {
+      const quote = text[0]!
+      const inner = text
+        .slice(1, -1)
+        .replaceAll(quote + quote, quote)
+        .replace(/\\([^])/g, '$1')
+      yield { kind: 'quoted', text: inner, start, end }
+    } else if (groups['string'] !== undefined) yield { kind: 'string', text, start, end }
+    else if (groups['number'] !== undefined) yield { kind: 'number', text, start, end }
+    else if (groups['sign'] !== undefined) yield { kind: 'sign', text, start, end }
+    if (end === sql.length) return
+  }
+}
+
+const is = (token: Token | undefined, word: string) => token?.kind === 'word' && token.text.toUpperCase() === word
+
+/** The first word in capitals, past opening brackets: SELECT, INSERT, SHOW, …; '' where there is none. */
+export function firstWord(sql: string): string {
+  for (const token of tokens(sql)) {
+    if (token.text === '(') continue
+    return token.kind === 'word' ? token.text.toUpperCase() : ''
+  }
+  return ''
+}
+
+/** The format that the statement asks for in its own words (`… FORMAT JSON`), if it does. */
+export function formatOf(sql: string): string | undefined {
+  const all = [...tokens(sql)]
+  while (all.at(-1)?.text === ';') all.pop()
+  // FORMAT and SETTINGS are the last clauses, in either order, and never within brackets.
+  let depth = 0
+  for (let i = all.length - 1; i > 0; i--) {
+    const { text } = all[i]!
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') depth--
+    else if (depth === 0 && is(all[i], 'FORMAT') && all[i + 1]) {
+      const [name, next] = [all[i + 1]!, all[i + 2]]
+      if ((name.kind === 'word' || name.kind === 'quoted') && (!next || is(next, 'SETTINGS'))) return name.text
+    } else if (depth === 0 && (is(all[i], 'SELECT') || is(all[i], 'FROM'))) return undefined
+  }
+  return undefined
+}
+
+/** An INSERT whose rows follow its own words, cut where they begin. */
+export interface InsertHead {
+  /** `db.table`, as written. */
+  readonly target: string
+  /** `(a, b)` as written, '' where all columns are meant. */
+  readonly columns: string
+  /** `a = 1, b = 2` as written, '' where there are none. */
+  readonly settings: string
+  readonly format: string
+  /** Where the rows begin. */
+  readonly end: number
+}
+
+/**
+ * Reads `INSERT INTO [TABLE] t [(columns)] [SETTINGS …] (FORMAT f | VALUES)`.
+ *
+ * @returns undefined for every other statement, INSERT … SELECT and INSERT INTO FUNCTION among them.
+ */
+export function insertHead(sql: string): InsertHead | undefined {
+  const reader = tokens(sql)
+  let token: Token | undefined
+  const next = () => (token = reader.next().value ?? undefined)
+  if (!is(next(), 'INSERT')) return undefined
+  if (is(next(), 'INTO')) next()
+  if (is(token, 'TABLE')) next()
+  if (!token || is(token, 'FUNCTION') || (token.kind !== 'word' && token.kind !== 'quoted')) return undefined
+  const start = token.start
+  let targetEnd = token.end
+  while (next()?.text === '.') {
+    const name = next()
+    if (name?.kind !== 'word' && name?.kind !== 'quoted') return undefined
+    targetEnd = name.end
+  }
+  const target = sql.slice(start, targetEnd)
+  let columns = ''
+  if (token?.text === '(') {
+    const from = token.start
+    let depth = 0
+    for (; token; next()) {
+      if (token.text === '(') depth++
+      else if (token.text === ')' && --depth === 0) break
+    }
+    if (!token) return undefined
+    columns = sql.slice(from, token.end)
+    next()
+  }
+  let settings = ''
+  if (is(token, 'SETTINGS')) {
+    const from = token!.end
+    while (token && !is(token, 'FORMAT') && !is(token, 'VALUES') && !is(token, 'SELECT')) next()
+    settings = sql.slice(from, token?.start).trim()
+  }
+  if (is(token, 'VALUES')) return { target, columns, settings, format: 'Values', end: token!.end }
+  if (!is(token, 'FORMAT')) return undefined
+  const name = next()
+  if (name?.kind !== 'word') return undefined
+  const gap = /[ \t\f]*;?[ \t\f]*\r?\n?/y
+  gap.lastIndex = name.end
+  gap.test(sql)
+  return { target, columns, settings, format: name.text, end: gap.lastIndex || name.end }
+}
+
+/** A string literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\0', '\\0')}'`
+}
+
+/** An identifier in backquotes. */
+export function identifier(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
+}

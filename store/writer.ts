@@ -1,0 +1,86 @@
+import { Readable } from 'node:stream'
+import type { ClickHouseClient } from '@clickhouse/client'
+import { AppError } from '../base/errors.ts'
+import type { BlockWriter, Query, Reader, Source } from './contract.ts'
+import { writerError } from './errors.ts'
+
+const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 60_000 }
+
+/** Inserts Native blocks as they are, and answers what became of them. */
+export function createWriter(client: ClickHouseClient, reader: Reader): BlockWriter {
+  async function first<Row>(query: Query<Row>, signal: AbortSignal): Promise<Row> {
+    for await (const rows of reader.select(query, signal)) if (rows.length > 0) return rows[0] as Row
+    throw new AppError('UNAVAILABLE', `no answer to ${query.name}`)
+  }
+  const where = '_queue_log = {log:String} AND _queue_partition = {partition:UInt32}'
+  const of = (at: Source) => ({ log: at.logId, partition: at.partition })
+
+  return {
+    async insert(block, token, signal) {
+      try {
+        signal.throwIfAborted()
+        const { stream } = await client.exec({
+          query: `INSERT INTO ${block.table} FORMAT Native`,
+          // The chunks go to the socket as they are.
+          values: Readable.from(block.chunks, { objectMode: false }),
+          abort_signal: signal,
+          clickhouse_settings: {
+            insert_deduplication_token: token,
+            insert_deduplicate: 1,
+            async_insert: 0,
+            wait_end_of_query: 1,
+            log_comment: `insert ${block.table}`,
+          },
+        })
+        await stream.resume().toArray()
+      } catch (error) {
+        throw writerError(error)
+      }
+    },
+
+    stored(at, begin, end, signal) {
+      return first(
+        {
+          name: 'stored',
+          sql: `SELECT count() FROM spans WHERE ${where} AND _queue_offset BETWEEN {first:UInt64} AND {last:UInt64}`,
+          params: { ...of(at), first: begin, last: end },
+          limits,
+          decode: ([count]) => BigInt(count as string),
+        },
+        signal,
+      )
+    },
+
+    highest(at, signal) {
+      // A record that was set aside is done with as well.
+      const of1 = (table: string) =>
+        `SELECT max(_queue_offset) AS offset, count() AS found FROM ${table} WHERE ${where}`
+      return first(
+        {
+          name: 'highest',
+          sql: `SELECT max(offset), sum(found) FROM (${of1('spans')} UNION ALL ${of1('set_aside')})`,
+          params: of(at),
+          limits,
+          decode: ([offset, found]) => (found === '0' ? undefined : BigInt(offset as string)),
+        },
+        signal,
+      )
+    },
+
+    async recentRequests(at, since, signal) {
+      const of1 = (table: string) =>
+        `SELECT request_id, _queue_offset FROM ${table}
+         WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
+      const query: Query<{ requestId: bigint; offset: bigint }> = {
+        name: 'recent requests',
+        sql: `SELECT request_id, min(_queue_offset) FROM (${of1('spans')} UNION ALL ${of1('set_aside')}) GROUP BY request_id`,
+        params: { ...of(at), since },
+        limits,
+        decode: ([id, offset]) => ({ requestId: BigInt(id as string), offset: BigInt(offset as string) }),
+      }
+      const found: { requestId: bigint; offset: bigint }[] = []
+      for await (const rows of reader.select(query, signal)) for (const row of rows) found.push(row)
+      return found
+    },
+  }
+}

@@ -43,7 +43,11 @@ export const promotedPlace = (key: string): number =>
 const numeric = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/
 const minInt64 = -(2n ** 63n)
 const maxInt64 = 2n ** 63n - 1n
-const oddDoubles: Readonly<Record<string, string>> = { NaN: 'nan', Infinity: 'inf', '-Infinity': '-inf' }
+const oddDoubles: ReadonlyMap<string, string> = new Map([
+  ['NaN', 'nan'],
+  ['Infinity', 'inf'],
+  ['-Infinity', '-inf'],
+])
 
 /** The value as an int64's digits, if it is written as one. */
 function asInt(value: string): string | undefined {
@@ -54,7 +58,7 @@ function asInt(value: string): string | undefined {
 
 /** The value as a double, if it is written as one is shown: the fewest digits that tell it from its neighbours. */
 function asDouble(value: string): string | undefined {
-  const odd = oddDoubles[value]
+  const odd = oddDoubles.get(value)
   if (odd !== undefined) return odd
   if (!numeric.test(value)) return undefined
   const number = Number(value)

@@ -78,12 +78,12 @@ async function bestOfWindow(
   if (best.size >= wanted || spans.length < enough) return [...best.values()]
   return all(asker, {
     name: 'search_traces',
-    sql: `SELECT ${matchColumns} FROM (
-        SELECT trace_id, max(tuple(${column}, span_id, start_ns, duration_ns)) AS best,
-          tupleElement(best, 2) AS span_id, tupleElement(best, 3) AS start_ns, tupleElement(best, 4) AS duration_ns
+    sql: `SELECT lower(hex(trace_id)), ${spanIdHex('tupleElement(best, 2)')}, tupleElement(best, 3), tupleElement(best, 4)
+      FROM (
+        SELECT trace_id, max(tuple(${column}, span_id, start_ns, duration_ns)) AS best
         FROM (${unionOf(condition, 'trace_id, span_id, start_ns, duration_ns')})
         GROUP BY trace_id ORDER BY tupleElement(best, 1) DESC, trace_id LIMIT ${wanted}
-      ) ORDER BY ${column} DESC, trace_id`,
+      ) ORDER BY tupleElement(best, 1) DESC, trace_id`,
     params,
     maxRows: wanted,
     decode: decodeMatch,

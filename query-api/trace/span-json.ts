@@ -38,13 +38,13 @@ const keyValue = (key: string, value: string): string => `{"key":${JSON.stringif
 const stringValue = (value: unknown): string => `{"stringValue":${JSON.stringify(String(value))}}`
 const isTrue = (value: unknown): boolean => value === true || value === 1
 
-const odd: Readonly<Record<string, string>> = {
-  nan: '"NaN"',
-  '-nan': '"NaN"',
-  inf: '"Infinity"',
-  '-inf': '"-Infinity"',
-}
-const doubleValue = (text: string): string => `{"doubleValue":${odd[text] ?? text}}`
+const oddDoubles: ReadonlyMap<string, string> = new Map([
+  ['nan', '"NaN"'],
+  ['-nan', '"NaN"'],
+  ['inf', '"Infinity"'],
+  ['-inf', '"-Infinity"'],
+])
+const doubleValue = (text: string): string => `{"doubleValue":${oddDoubles.get(text) ?? text}}`
 
 function eventsJson(sent: StoredSpan): string {
   const parts = sent.eventTimes.map(

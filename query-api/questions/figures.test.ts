@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TenantId } from '../../base/units.ts'
+import type { TimeWindow } from '../http/times.ts'
+import { openInProcessStore, type InProcessStore } from '../testing.ts'
+import type { RequestFigures } from '../types.ts'
+import type { Asker } from './ask.ts'
+import { operations } from './operations.ts'
+import { services } from './services.ts'
+import { dataLength, dataStart, insertResources, insertSpans, randomData, type TestSpan } from './testing.ts'
+import { marginNanos, topology } from './topology.ts'
+
+// The truth is computed here in plain loops, from the words of the design, without SQL.
+
+const { spans, resources } = randomData(1, 400)
+const windows: readonly TimeWindow[] = [
+  { start: dataStart, end: dataStart + dataLength + 3_600_000_000_000n },
+  { start: dataStart + dataLength / 4n, end: dataStart + dataLength / 2n },
+  { start: dataStart + 60_000_000_000n, end: dataStart + 61_000_000_000n },
+]
+let store: InProcessStore
+let asker: Asker
+
+beforeAll(async () => {
+  store = await openInProcessStore()
+  await insertSpans(store, spans)
+  await insertResources(store, resources)
+  asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }
+})
+afterAll(() => store.close())
+
+const inside = ({ start }: TestSpan, window: TimeWindow): boolean => window.start <= start && start < window.end
+const isRequest = ({ kind, parent }: TestSpan): boolean => kind === 2 || kind === 5 || (kind === 1 && parent === 0)
+
+/** Figures of calls, each told by the span that measured it. */
+function figuresOf(measuredBy: readonly TestSpan[], window: TimeWindow): RequestFigures {
+  const sorted = measuredBy
+    .filter(({ invalid }) => !invalid)
+    .map(({ duration }) => duration)
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const at = (level: number): string | null => sorted[Math.floor(level * sorted.length)]?.toString() ?? null
+  return {
+    requests: measuredBy.length,
+    errors: measuredBy.filter(({ status }) => status === 2).length,
+    rate: measuredBy.length / (Number(window.end - window.start) / 1e9),
+    p50: at(0.5),
+    p90: at(0.9),
+    p99: at(0.99),
+  }
+}
+
+describe.each(windows)('from $start to $end', (window) => {
+  const seen = spans.filter((span) => inside(span, window))
+
+  test('services: requests, errors, rate and percentiles are exact', async () => {
+    const { services: answered, more } = await services(asker, window)
+    const expected = [...Map.groupBy(seen, ({ service }) => service)].map(([name, of]) => ({
+      name,
+      spans: of.length,
+      ...figuresOf(of.filter(isRequest), window),
+    }))
+    expect(more).toBe(false)
+    expect(new Set(answered)).toEqual(new Set(expected))
+  })
+
+  test('operations: every name of a service', async () => {
+    for (const service of new Set(seen.map((span) => span.service))) {
+      const { operations: answered } = await operations(asker, window, service)
+      const mine = Map.groupBy(
+        seen.filter((span) => span.service === service),
+        ({ name }) => name,
+      )
+      const expected = [...mine].map(([name, of]) => ({
+        name,
+        spans: of.length,
+        spanErrors: of.filter(({ status }) => status === 2).length,
+        ...figuresOf(of.filter(isRequest), window),
+      }))
+      expect(new Set(answered)).toEqual(new Set(expected))
+    }
+  })
+
+  test('topology: every edge and node', async () => {
+    const answered = await topology(asker, window, undefined)
+    const expected = topologyOf(window)
+    const edges = answered.edges.map(({ source, target, ...figures }) => [`${source} → ${target}`, figures] as const)
+    expect(Object.fromEntries(edges)).toEqual(expected.edges)
+    expect(Object.fromEntries(answered.nodes.map((node) => [node.id, node.requests]))).toEqual(expected.nodes)
+    expect(answered.edges.length).toBe(Object.keys(expected.edges).length)
+    expect(answered.edges.length).toBeGreaterThan(window === windows[2] ? -1 : 20)
+  })
+
+  test('topology of one service: its edges, and the nodes at their ends', async () => {
+    const all = await topology(asker, window, undefined)
+    const one = await topology(asker, window, 'svc-1')
+    const near = all.edges.filter(({ source, target }) => source === 'service:svc-1' || target === 'service:svc-1')
+    expect(new Set(one.edges)).toEqual(new Set(near))
+    const ids = new Set(['service:svc-1', ...near.flatMap(({ source, target }) => [source, target])])
+    expect(one.nodes).toEqual(all.nodes.filter(({ id }) => ids.has(id)))
+  })
+})
+
+const text = (span: TestSpan, ...names: string[]): string => {
+  for (const name of names) {
+    const sent = span.attributes[name]
+    if (sent !== undefined && 'string' in sent) return sent.string
+  }
+  return ''
+}
+
+/** The place without an agent that a client span names. */
+function placeOf(span: TestSpan): string | undefined {
+  const [system, namespace] = [text(span, 'db.system.name', 'db.system'), text(span, 'db.namespace', 'db.name')]
+  const address = text(span, 'server.address', 'net.peer.name')
+  if (system !== '')
+    return `database:${system}/${[address, namespace].filter((part) => part !== '').join('/') || system}`
+  const topic = topicOf(span)
+  if (topic !== undefined) return topic
+  if (text(span, 'messaging.system') !== '')
+    return `queue:${text(span, 'messaging.system')}/${text(span, 'messaging.system')}`
+  const host = text(span, 'peer.service') || address
+  return host === '' ? undefined : `external:${host}`
+}
+function topicOf(span: TestSpan): string | undefined {
+  const topic = text(span, 'messaging.destination.name')
+  return topic === '' ? undefined : `queue:${text(span, 'messaging.system')}/${topic}`
+}
+
+const key = (span: TestSpan, id: number): string => `${span.trace}/${id}`
+
+function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>; nodes: Record<string, number> } {
+  const wide = { start: window.start - marginNanos, end: window.end + marginNanos }
+  const near = spans.filter((span) => inside(span, wide))
+  const callees = near.filter(
+    (span) => span.parent !== 0 && (span.kind === 2 || (span.kind === 5 && topicOf(span) === undefined)),
+  )
+  const below = Map.groupBy(callees, (span) => key(span, span.parent))
+  const calls: { edge: string; target: string; by: TestSpan }[] = []
+  const add = (source: string, target: string, by: TestSpan): void => {
+    calls.push({ edge: `${source} → ${target}`, target, by })
+  }
+  for (const caller of near) {
+    const source = `service:${caller.service}`
+    const served = below.get(key(caller, caller.id)) ?? []
+    if (caller.kind === 3 || caller.kind === 4) {
+      if (!inside(caller, window)) continue
+      for (const callee of served) add(source, `service:${callee.service}`, caller)
+      const place = placeOf(caller)
+      if (served.length === 0 && place !== undefined) add(source, place, caller)
+    } else {
+      for (const callee of served) {
+        if (inside(callee, window) && callee.service !== caller.service)
+          add(source, `service:${callee.service}`, callee)
+      }
+    }
+  }
+  const consumed = spans.filter((span) => inside(span, window) && span.kind === 5 && topicOf(span) !== undefined)
+  const edges = Map.groupBy(calls, ({ edge }) => edge)
+  const nodes: Record<string, number> = {}
+  for (const id of calls.flatMap(({ edge }) => edge.split(' → '))) nodes[id] = 0
+  for (const span of spans.filter((span) => inside(span, window))) {
+    nodes[`service:${span.service}`] = (nodes[`service:${span.service}`] ?? 0) + (isRequest(span) ? 1 : 0)
+  }
+  for (const { target } of calls) if (!target.startsWith('service:')) nodes[target] = (nodes[target] ?? 0) + 1
+  for (const span of consumed) nodes[topicOf(span) ?? ''] ??= 0
+  const byEdge = [...edges].map(
+    ([edge, of]) =>
+      [
+        edge,
+        figuresOf(
+          of.map(({ by }) => by),
+          window,
+        ),
+      ] as const,
+  )
+  const delivered = Map.groupBy(consumed, (span) => `${topicOf(span)} → service:${span.service}`)
+  const byTopic = [...delivered].map(([edge, of]) => [edge, figuresOf(of, window)] as const)
+  return { edges: Object.fromEntries([...byEdge, ...byTopic]), nodes }
+}

@@ -1,0 +1,186 @@
+import { promoted } from '../../store/schema/promoted.ts'
+import type { InProcessStore } from '../testing.ts'
+
+/** A value with the type it was sent with. */
+export type Sent = { string: string } | { int: string } | { double: number } | { bool: boolean } | { other: string }
+
+/** A span for tests of the questions; what the store holds of it follows in `rowOf`. */
+export interface TestSpan {
+  readonly trace: string
+  readonly id: number
+  /** 0: none. */
+  readonly parent: number
+  readonly service: string
+  readonly name: string
+  readonly kind: number
+  readonly start: bigint
+  readonly duration: bigint
+  readonly invalid: boolean
+  readonly status: number
+  /** By the very name it was sent with. */
+  readonly attributes: Readonly<Record<string, Sent>>
+  readonly resource: number
+}
+
+export interface TestResource {
+  readonly id: number
+  readonly service: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** The id as the API writes it: 16 ASCII characters in hex. */
+export const traceIdOf = (trace: string): string => Buffer.from(trace.padEnd(16, '.')).toString('hex')
+export const spanIdOf = (id: number): string => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(id))
+  return bytes.toString('hex')
+}
+
+/** The row of `spans`: hot attributes of the expected type moved into their columns, the rest in maps by type. */
+export function rowOf(span: TestSpan, receivedAt = '2026-01-01 00:00:00'): object {
+  const columns: Record<string, string | number> = {}
+  const maps = { string: {}, int: {}, double: {}, bool: {}, other: {} } as Record<string, Record<string, unknown>>
+  let moved = 0
+  for (const [key, sent] of Object.entries(span.attributes)) {
+    const [type = '', value] = Object.entries(sent)[0] ?? []
+    const place = promoted.findIndex(({ names }) => (names as readonly string[]).includes(key))
+    const of = promoted[place]
+    if (of !== undefined && of.type === type && (moved >>> (2 * place)) % 4 === 0) {
+      columns[of.column] = of.type === 'int' ? Number(value) : String(value)
+      moved |= ((of.names as readonly string[]).indexOf(key) + 1) << (2 * place)
+    } else {
+      ;(maps[type] ??= {})[key] = value
+    }
+  }
+  return {
+    tenant: 'default',
+    received_at: receivedAt,
+    trace_id: span.trace.padEnd(16, '.'),
+    span_id: String(span.id),
+    parent_span_id: String(span.parent),
+    service: span.service,
+    name: span.name,
+    kind: span.kind,
+    start_ns: String(span.start),
+    duration_ns: span.invalid ? '0' : String(span.duration),
+    end_shift_ns: span.invalid ? '-7' : '0',
+    status: span.status,
+    ...columns,
+    moved,
+    ...Object.fromEntries(Object.entries(maps).map(([type, map]) => [`attributes_${type}`, map])),
+    resource_id: String(span.resource),
+  }
+}
+
+export async function insertSpans(store: InProcessStore, spans: readonly TestSpan[]): Promise<void> {
+  await store.insert(
+    'spans',
+    spans.map((span) => rowOf(span)),
+  )
+}
+
+export async function insertResources(store: InProcessStore, resources: readonly TestResource[]): Promise<void> {
+  await store.insert(
+    'resources',
+    resources.map(({ id, service, attributes }) => ({
+      tenant: 'default',
+      received_at: '2026-01-01 00:00:00',
+      resource_id: String(id),
+      service,
+      attributes,
+      attributes_otlp: JSON.stringify(
+        Object.entries(attributes).map(([key, value]) => ({ key, value: { stringValue: value } })),
+      ),
+    })),
+  )
+}
+
+/** The same numbers for the same seed (mulberry32), so that a failure can be run again. */
+export function randomFrom(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+  }
+}
+
+export const dataStart = 1_767_225_600_000_000_000n
+export const dataLength = 7_200_000_000_000n
+
+const databases = [
+  ['db.system.name', 'db.namespace', 'server.address'],
+  ['db.system', 'db.name', 'net.peer.name'],
+] as const
+
+/** Traces of any shape over two hours: small span ids that repeat from trace to trace, every kind, copies, odd times. */
+export function randomData(seed: number, traces: number): { spans: TestSpan[]; resources: TestResource[] } {
+  const random = randomFrom(seed)
+  const pick = <T>(of: readonly T[]): T => of[random(of.length)] as T
+  const resources = Array.from({ length: 6 }, (_, id): TestResource => ({
+    id: id + 1,
+    service: `svc-${id % 4}`,
+    attributes: { 'host.name': `h-${id % 3}`, ...(id % 2 === 0 ? { tier: pick(['gold', 'tin']) } : {}) },
+  }))
+  const spans: TestSpan[] = []
+  let unique = 0n
+  for (let trace = 0; trace < traces; trace++) {
+    const begin = dataStart + BigInt(random(7200)) * 1_000_000_000n
+    const size = 1 + random(12)
+    for (let id = 1; id <= size; id++) {
+      const resource = pick(resources)
+      const kind = random(6)
+      const attributes: Record<string, Sent> = {}
+      if (random(2) === 0) {
+        attributes['user.id'] = pick<Sent>([
+          { string: 'u-1' },
+          { string: '7' },
+          { int: '7' },
+          { double: 7 },
+          { double: 0.5 },
+          { bool: true },
+          { other: '{}' },
+        ])
+      }
+      if (random(4) === 0) attributes['tier'] = pick<Sent>([{ string: 'gold' }, { string: 'tin' }, { int: '1' }])
+      if (random(3) === 0) attributes[pick(['http.request.method', 'http.method'])] = { string: pick(['GET', '']) }
+      if (random(3) === 0) {
+        attributes[pick(['http.response.status_code', 'http.status_code'])] = pick<Sent>([
+          { int: '500' },
+          { string: '500' },
+        ])
+      }
+      const place = random(6)
+      const [system, namespace, address] = pick(databases)
+      if (kind === 3 && place < 2) {
+        attributes[system] = { string: 'postgresql' }
+        if (random(2) === 0) attributes[namespace] = { string: 'orders' }
+      }
+      if (kind === 3 && (place === 1 || place === 2)) attributes[address] = { string: pick(['db1', 'db2']) }
+      if (kind === 3 && place === 3) attributes['peer.service'] = { string: 'partner' }
+      if (kind >= 4 && place < 3) {
+        attributes['messaging.system'] = { string: 'kafka' }
+        if (place < 2) attributes['messaging.destination.name'] = { string: pick(['orders', 'mails']) }
+      }
+      const span: TestSpan = {
+        trace: `t${trace}`,
+        id,
+        // Mostly an earlier span; sometimes one that is missing, or itself.
+        parent: random(12) === 0 ? id + random(3) : random(id),
+        service: resource.service,
+        name: `op-${random(5)}`,
+        kind,
+        start: begin + BigInt(random(100_000_000)) * 1000n + (unique = (unique + 1n) % 1000n),
+        duration: BigInt(random(1_000_000)) * 1000n + unique,
+        invalid: random(25) === 0,
+        status: pick([0, 0, 0, 1, 2]),
+        attributes,
+        resource: resource.id,
+      }
+      spans.push(span)
+      if (random(30) === 0) spans.push(span)
+    }
+  }
+  return { spans, resources }
+}

@@ -44,19 +44,26 @@ export async function inflate(
   // OTLP spans shrink by 5 to 8: mostly one piece then, and nothing to put together.
   const chunkSize = Math.min(Math.max(coded.length * 8, minChunk), maxChunk)
   if (coded.length <= syncMaxCoded) {
-    try {
-      const plain = inflateAtOnce(coding, coded, { chunkSize, maxOutputLength: Math.min(syncMaxOutput, maxBytes) })
+    const plain = inflateAtOnce(coding, coded, { chunkSize, maxOutputLength: Math.min(syncMaxOutput, maxBytes) })
+    if (plain !== undefined) {
       hold(plain.length)
       return plain
-    } catch (error) {
-      if (!isTooLarge(error)) throw unreadable(coding, error)
-      if (maxBytes <= syncMaxOutput) throw tooLarge(maxBytes)
     }
   }
   return inflateInPieces(coding, coded, chunkSize, maxBytes, hold)
 }
 
-function inflateAtOnce(coding: Coding, coded: Uint8Array, options: ZlibOptions & ZstdOptions): Buffer {
+/** Undefined when there are more than `maxOutputLength` bytes. */
+function inflateAtOnce(coding: Coding, coded: Uint8Array, options: ZlibOptions & ZstdOptions): Buffer | undefined {
+  try {
+    return inflateSyncBy(coding, coded, options)
+  } catch (error) {
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') return undefined
+    throw unreadable(coding, error)
+  }
+}
+
+function inflateSyncBy(coding: Coding, coded: Uint8Array, options: ZlibOptions & ZstdOptions): Buffer {
   if (coding === 'gzip') return gunzipSync(coded, options)
   if (coding === 'zstd') return zstdDecompressSync(coded, { ...options, params: zstdParams })
   const whole = { ...options, rejectGarbageAfterEnd: true }
@@ -103,10 +110,6 @@ function inflaterOf(coding: Coding, coded: Uint8Array, options: ZlibOptions & Zs
 function hasZlibHeader(coded: Uint8Array): boolean {
   const first = coded[0] ?? 0
   return (first & 0x0f) === 8 && ((first << 8) | (coded[1] ?? 0)) % 31 === 0
-}
-
-function isTooLarge(error: unknown): boolean {
-  return codeOf(error) === 'ERR_BUFFER_TOO_LARGE'
 }
 
 function codeOf(error: unknown): unknown {

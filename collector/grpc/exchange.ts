@@ -79,10 +79,25 @@ export function refuseCall(stream: ServerHttp2Stream, refusal: Refusal, services
   services.figures.answered('grpc', String(refusal.grpc))
   if (stream.destroyed || stream.closed) return
   stream.respond({ ...responseHeaders, ...refusalTrailers(refusal) }, { endStream: true })
+  discardRest(stream, services)
+}
+
+// What is under way is dropped (its flow-control credit goes back to the connection). Who goes on sending is told to stop,
+// but only after a while: a reset at once would overtake the answer.
+const discardMs = 100
+
+export function discardRest(stream: ServerHttp2Stream, { sweep }: Services): void {
   if (stream.readableEnded) return
-  // What is under way is dropped (its flow-control credit goes back to the session), and the caller told to stop.
+  const guard = {
+    expiresAt: performance.now() + discardMs,
+    expire: () => {
+      sweep.delete(guard)
+      stream.close(constants.NGHTTP2_NO_ERROR)
+    },
+  }
+  sweep.add(guard)
+  stream.on('close', () => sweep.delete(guard))
   stream.resume()
-  stream.close(constants.NGHTTP2_NO_ERROR)
 }
 
 /** The grpc-timeout of a call, or undefined when it was refused for a malformed one. */

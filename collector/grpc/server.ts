@@ -1,5 +1,4 @@
 import {
-  constants,
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
@@ -9,7 +8,7 @@ import {
 import { messageOf } from '../../base/errors.ts'
 import type { Services } from '../exchange.ts'
 import { Refusal } from '../refusal.ts'
-import { GrpcExchange, callTimeout, refuseCall } from './exchange.ts'
+import { GrpcExchange, callTimeout, discardRest, refuseCall } from './exchange.ts'
 import { isGrpc, tracesMethod, unservedMethods } from './headers.ts'
 import { Sessions } from './sessions.ts'
 
@@ -55,10 +54,7 @@ function call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, services:
     services.figures.refused('grpc', 'unsupported')
     services.figures.answered('grpc', 'http_415')
     stream.respond({ ':status': 415 }, { endStream: true })
-    if (!stream.readableEnded) {
-      stream.resume()
-      stream.close(constants.NGHTTP2_NO_ERROR)
-    }
+    discardRest(stream, services)
     return
   }
   const path = headers[':path'] ?? ''

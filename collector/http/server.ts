@@ -121,14 +121,15 @@ function fastifyRefusal(error: FastifyError): Refusal {
 }
 
 function createHttp(services: Services, handle: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  // The exchange's own limit comes first, with a proper answer.
+  const requestTimeout = services.times.receive + 2_000
   const server = createServer(
     {
       keepAlive: true,
       noDelay: true,
       keepAliveTimeout: keepAliveMs,
-      headersTimeout: headersMs,
-      // The exchange's own limit comes first, with a proper answer.
-      requestTimeout: services.times.receive + 2_000,
+      headersTimeout: Math.min(headersMs, requestTimeout),
+      requestTimeout,
       connectionsCheckingInterval: 1_000,
     },
     handle,

@@ -2,7 +2,18 @@ import { ByteWriter, reserve, writeAscii, writeByte, writeBytes, written } from 
 import { anyValueTag, arrayValueTag, keyValueListTag, keyValueTag, linkTag } from './fields.ts'
 import { maxDepth } from './limits.ts'
 import { isUtf8Range, sanitize } from './utf8.ts'
-import { Cursor, doubleOf, readFixed32, readFixed64, readEnd, readTag, readVarint, refuse, skipField } from './wire.ts'
+import {
+  checkWholeFields,
+  Cursor,
+  doubleOf,
+  readFixed32,
+  readFixed64,
+  readEnd,
+  readTag,
+  readVarint,
+  refuse,
+  skipField,
+} from './wire.ts'
 
 // Each takes a message's fields as wire bytes and writes canonical OTLP/JSON: int64 as strings, doubles as the shortest
 // number that reads back the same or "NaN", "Infinity", "-Infinity", bytes as base64, ids as lower-case hexadecimal, text
@@ -232,6 +243,7 @@ function merged(bytes: Uint8Array, start: number, end: number, tag: number): Cur
     const found = readTag(c)
     if (found === tag) {
       const stop = readEnd(c)
+      checkWholeFields(bytes, c.pos, stop)
       writeBytes(all, bytes, c.pos, stop)
       c.pos = stop
     } else skipField(c, found, 0)
@@ -243,14 +255,17 @@ type Append = (out: ByteWriter, c: Cursor, depth: number) => void
 
 // ArrayValue and KeyValueList: `{"values":[…]}`, `{}` when empty.
 function values(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: number): void {
-  if (c.pos === c.end) {
-    writeAscii(out, '{}')
-    return
-  }
-  writeAscii(out, '{"values":')
+  const { length } = out
+  writeAscii(out, openValues)
   list(out, c, tag, append, depth)
+  if (out.length === length + openValues.length + '[]'.length) {
+    out.length = length
+    writeByte(out, braceOpen)
+  }
   writeByte(out, braceClose)
 }
+
+const openValues = '{"values":'
 
 function list(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: number): void {
   const { end } = c

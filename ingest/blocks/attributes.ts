@@ -1,10 +1,10 @@
 import { appendAnyValueJson } from '../../otlp/any-json.ts'
-import { ByteWriter, rewind, writeBytes } from '../../otlp/byte-writer.ts'
 import { anyValueTag, keyValueTag } from '../../otlp/fields.ts'
 import { Cursor, readFixed64, readLength, readTag, readVarint, skipField } from '../../otlp/wire.ts'
 import { JsonText } from './json-text.ts'
 import type { ByteItems, MapColumn, StringItems, WordItems } from './native/columns.ts'
 import { generationOfKey, httpStatusPlace, olderKeyOfPlace, placeOfKey, promotedKeys } from './promotions.ts'
+import { Part } from './parts.ts'
 import type { SpansTable } from './spans-table.ts'
 
 // Predictions by name of the span and place of the attribute: 512 names, 64 places, both folded.
@@ -48,7 +48,7 @@ export class AttributeReader {
   private readonly predictedKey = new Uint32Array((nameMask + 1) << placeBits)
   private readonly predictedValue = new Uint32Array((nameMask + 1) << placeBits)
   private readonly json = new JsonText()
-  private readonly merged = new ByteWriter(64)
+  private readonly value = new Part()
 
   constructor(table: SpansTable) {
     this.table = table
@@ -103,7 +103,7 @@ export class AttributeReader {
           if (length > 0x3fff) length = -1
         }
         if (value + length === end) {
-          this.value(this.key(key, keyEnd, prediction), value, end, prediction)
+          this.usualValue(this.key(key, keyEnd, prediction), value, end, prediction)
           return
         }
       }
@@ -119,7 +119,7 @@ export class AttributeReader {
   }
 
   // AnyValue with exactly one field, the usual form.
-  private value(key: number, p: number, end: number, prediction: number): void {
+  private usualValue(key: number, p: number, end: number, prediction: number): void {
     const { bytes } = this
     const size = end - p
     if (size >= 2) {
@@ -258,14 +258,14 @@ export class AttributeReader {
   }
 
   private anyKeyValue(p: number, end: number, prediction: number): void {
-    const { cursor: c, merged } = this
+    const { cursor: c } = this
     c.pos = p
     c.end = end
     let key = 0
     let keyEnd = 0
-    let values = 0
-    let value = 0
-    let valueEnd = 0
+    let valued = false
+    const { value } = this
+    value.clear()
     while (c.pos < end) {
       const tag = readTag(c)
       if (tag === keyValueTag.key) {
@@ -273,35 +273,26 @@ export class AttributeReader {
         key = c.pos
         keyEnd = c.pos += length
       } else if (tag === keyValueTag.value) {
-        const length = readLength(c)
-        // Encoded messages merge by being one after another (protobuf.dev, "Last One Wins").
-        if (values === 1) {
-          rewind(merged)
-          writeBytes(merged, this.bytes, value, valueEnd)
-        }
-        if (values > 0) writeBytes(merged, this.bytes, c.pos, c.pos + length)
-        values++
-        value = c.pos
-        valueEnd = c.pos += length
+        const stop = readLength(c) + c.pos
+        value.merge(this.bytes, this.view, c.pos, stop)
+        c.pos = stop
+        valued = true
       } else skipField(c, tag, keyValueLevel)
     }
     const id = this.key(key, keyEnd, prediction)
-    if (values === 0) {
+    if (!valued) {
       this.other.key(id)
       this.other.values.strings.append(emptyValue, 0, 2)
-    } else if (values === 1) this.value(id, value, valueEnd, prediction)
+    } else if (value.bytes === this.bytes) this.usualValue(id, value.start, value.end, prediction)
     else this.mergedValue(id, prediction)
   }
 
   private mergedValue(key: number, prediction: number): void {
-    const { bytes, view, cursor, merged } = this
-    this.open(
-      merged.bytes,
-      new DataView(merged.bytes.buffer, merged.bytes.byteOffset, merged.length),
-      new Cursor(merged.bytes, 0, merged.length),
-    )
+    const { bytes, view, cursor } = this
+    const { bytes: merged, view: mergedView, end } = this.value
+    this.open(merged, mergedView, new Cursor(merged, 0, end))
     try {
-      this.value(key, 0, merged.length, prediction)
+      this.usualValue(key, 0, end, prediction)
     } finally {
       this.open(bytes, view, cursor)
     }

@@ -1,4 +1,5 @@
 import { ByteWriter, rewind, writeBytes } from '../../otlp/byte-writer.ts'
+import { checkWholeFields } from '../../otlp/wire.ts'
 
 /** Bytes and a view of the same: what dictionaries compare with. */
 export interface Viewed {
@@ -42,7 +43,9 @@ export class Part {
       return
     }
     const { merged } = this
+    checkWholeFields(bytes, start, end)
     if (this.times === 2) {
+      checkWholeFields(this.bytes, this.start, this.end)
       rewind(merged)
       writeBytes(merged, this.bytes, this.start, this.end)
     }

@@ -20,7 +20,7 @@ export class ClickHouse implements Disposable {
     for (const database of ['t', 'u']) {
       this.session.query(`CREATE DATABASE ${database}`)
       for (const statement of statements) {
-        this.session.query(statement.replace('CREATE TABLE ', `CREATE TABLE ${database}.`))
+        this.session.query(statement.replace(/^CREATE TABLE (IF NOT EXISTS )?/, `CREATE TABLE ${database}.`))
       }
     }
   }

@@ -128,7 +128,7 @@ function around(
 
 function plain(value: AnyValue | null): unknown {
   if (!value) return {}
-  switch (value.value as string | undefined) {
+  switch (String(value.value)) {
     case 'stringValue':
       return text(value.stringValue)
     case 'boolValue':
@@ -144,7 +144,7 @@ function plain(value: AnyValue | null): unknown {
 
 function anyJson(value: AnyValue | null): unknown {
   if (!value) return {}
-  switch (value.value as string | undefined) {
+  switch (String(value.value)) {
     case 'stringValue':
       return { stringValue: text(value.stringValue) }
     case 'boolValue':
@@ -216,7 +216,7 @@ type Entry = readonly [kind: string, key: string, value: unknown]
 
 function entryOf({ key, value }: KeyValue): Entry {
   if (!value) return ['other', text(key), {}]
-  switch (value.value as string | undefined) {
+  switch (String(value.value)) {
     case 'stringValue':
       return ['string', text(key), text(value.stringValue)]
     case 'boolValue':

@@ -53,8 +53,9 @@ function expectedAny(value: protobuf.Message): unknown {
   }
 }
 
+// An absent bytes field is an empty array here.
 function decoded(bytes: unknown): string {
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes as Uint8Array)
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes as Iterable<number>))
 }
 
 function list(message: unknown, of: (value: protobuf.Message) => unknown): unknown {

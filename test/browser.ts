@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +14,8 @@ export async function launchBrowser(): Promise<Browser> {
   process.env['AWS_EXECUTION_ENV'] ??= 'AWS_Lambda_nodejs22.x'
   const { default: bundled } = await import('@sparticuz/chromium')
   const executablePath = await alone(() => bundled.executablePath())
+  // Its own few fonts are for machines without any: those of this machine know more scripts.
+  if (existsSync('/etc/fonts/fonts.conf')) delete process.env['FONTCONFIG_PATH']
   return await chromium.launch({
     executablePath,
     headless: true,

@@ -210,7 +210,7 @@ const figures = (next: () => number, scale: number): RequestFigures => {
   const p50 = Math.floor(scale * (1 + next() * 20))
   return {
     requests,
-    errors: next() < 0.5 ? 0 : Math.floor(requests * next() ** 4 * 0.1),
+    errors: next() < 0.6 ? 0 : Math.floor(requests * next() ** 6 * 0.1),
     rate: requests / 3600,
     p50: String(p50),
     p90: String(Math.floor(p50 * (1.5 + next()))),

@@ -1,7 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import { Frame, NoSuchPage, PageBroke } from './frame/Frame.tsx'
 import { basePath } from './frame/base.ts'
-import { carried, parseSearch, stringifySearch, type Search } from './frame/search.ts'
+import { parseSearch, stringifySearch, type Search } from './frame/search.ts'
 import { TracesPage } from './traces/TracesPage.tsx'
 
 const root = createRootRoute({
@@ -15,7 +15,7 @@ const home = createRoute({
   getParentRoute: () => root,
   path: '/',
   beforeLoad: ({ search }) => {
-    throw redirect({ to: '/traces', search: carried(search), replace: true })
+    throw redirect({ to: '/traces', search, replace: true })
   },
 })
 

@@ -5,7 +5,7 @@ import { readPalette, type Palette } from '../design/palette.ts'
 import { useTheme } from '../frame/theme.ts'
 import { rate, share, text } from '../numbers/format.ts'
 import type { GraphProps } from './FlowGraph.tsx'
-import { thickness } from './graph.ts'
+import { curve, edgeId, failing, thickness } from './graph.ts'
 
 interface Camera {
   x: number
@@ -125,9 +125,12 @@ export function CanvasGraph(props: GraphProps) {
   )
 }
 
-function whole({ laid, size }: GraphProps, element: HTMLElement): Camera {
+/** Below this scale names are too small to read. */
+const leastLegible = 0.6
+
+function whole({ answer, laid, size, selected }: GraphProps, element: HTMLElement): Camera {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
-  for (const { x, y } of Object.values(laid.layout)) {
+  for (const { x, y } of Object.values(laid.layout.nodes)) {
     left = Math.min(left, x - size.width / 2)
     right = Math.max(right, x + size.width / 2)
     top = Math.min(top, y - size.height / 2)
@@ -135,17 +138,27 @@ function whole({ laid, size }: GraphProps, element: HTMLElement): Camera {
   }
   const { clientWidth, clientHeight } = element
   const scale = Math.min(1, (clientWidth - 32) / (right - left), (clientHeight - 32) / (bottom - top))
+  if (scale >= leastLegible) {
+    return {
+      scale,
+      x: clientWidth / 2 - ((left + right) / 2) * scale,
+      y: clientHeight / 2 - ((top + bottom) / 2) * scale,
+    }
+  }
+  // The whole would be dust: begin at the busiest node, large enough to read.
+  const busiest = answer.nodes.reduce((most, node) => (node.requests > most.requests ? node : most), answer.nodes[0]!)
+  const place = laid.layout.nodes[selected ?? busiest.id] ?? { x: (left + right) / 2, y: (top + bottom) / 2 }
   return {
-    scale,
-    x: clientWidth / 2 - ((left + right) / 2) * scale,
-    y: clientHeight / 2 - ((top + bottom) / 2) * scale,
+    scale: leastLegible,
+    x: clientWidth / 2 - place.x * leastLegible,
+    y: clientHeight / 2 - place.y * leastLegible,
   }
 }
 
 function nodeAt({ answer, laid, size }: GraphProps, { x, y, scale }: Camera, atX: number, atY: number) {
   const [wx, wy] = [(atX - x) / scale, (atY - y) / scale]
   return answer.nodes.find(({ id }) => {
-    const place = laid.layout[id]
+    const place = laid.layout.nodes[id]
     return place !== undefined && Math.abs(place.x - wx) <= size.width / 2 && Math.abs(place.y - wy) <= size.height / 2
   })
 }
@@ -160,11 +173,11 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
   ctx.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * x, ratio * y)
   paintEdges(ctx, props, palette)
   const { answer, laid, size, selected } = props
-  const close = scale > 0.35
-  ctx.font = `${palette.token('--weight-medium')} ${close ? 13 : 22}px ${palette.token('--font')}`
+  const font = `${palette.token('--text-base')} ${palette.token('--font')}`
+  ctx.font = font
   ctx.textBaseline = 'middle'
   for (const node of answer.nodes) {
-    const place = laid.layout[node.id]
+    const place = laid.layout.nodes[node.id]
     if (place === undefined) continue
     const [left, top] = [place.x - size.width / 2, place.y - size.height / 2]
     const [sx, sy] = [left * scale + x, top * scale + y]
@@ -180,22 +193,29 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
     ctx.stroke()
     ctx.fillStyle =
       node.type === 'service' ? (palette.services[colourIndex(node.name)] ?? '') : palette.token('--ghost')
-    ctx.fillRect(left + 10, top + (close ? 14 : 24), close ? 8 : 16, close ? 8 : 16)
-    if (scale < 0.12) continue
+    ctx.fillRect(left + 8, place.y - 4, 8, 8)
+    if (scale < 0.25) continue
+    const figure = node.errors > 0 ? text(share(node.errors, node.requests)) : text(rate(node.rate))
+    const figureWidth = ctx.measureText(figure).width
+    ctx.textAlign = 'right'
+    ctx.fillStyle = palette.token(node.errors > 0 ? '--error' : '--text-faint')
+    ctx.fillText(figure, left + size.width - 8, place.y)
+    ctx.textAlign = 'left'
     ctx.fillStyle = palette.token('--text')
-    ctx.save()
-    ctx.beginPath()
-    ctx.rect(left + 24, top, size.width - 32, size.height)
-    ctx.clip()
-    ctx.fillText(node.name, left + (close ? 24 : 34), top + (close ? 18 : 32))
-    if (close) {
-      ctx.fillStyle = palette.token(node.errors > 0 ? '--error' : '--text-muted')
-      ctx.font = `${palette.token('--text-tiny')} ${palette.token('--font')}`
-      ctx.fillText(`${text(rate(node.rate))}, ${text(share(node.errors, node.requests))} errors`, left + 24, top + 42)
-      ctx.font = `${palette.token('--weight-medium')} 13px ${palette.token('--font')}`
-    }
-    ctx.restore()
+    ctx.fillText(cut(ctx, node.name, size.width - 40 - figureWidth), left + 22, place.y)
   }
+}
+
+/** The text with an ellipsis where it is too wide. */
+function cut(ctx: CanvasRenderingContext2D, name: string, width: number): string {
+  if (ctx.measureText(name).width <= width) return name
+  let [low, high] = [0, name.length]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (ctx.measureText(`${name.slice(0, middle)}…`).width <= width) low = middle
+    else high = middle - 1
+  }
+  return `${name.slice(0, low)}…`
 }
 
 function paintEdges(
@@ -205,19 +225,17 @@ function paintEdges(
 ): void {
   ctx.clearRect(-1e6, -1e6, 2e6, 2e6)
   const busiest = answer.edges.reduce((max, { requests }) => Math.max(max, requests), 0)
-  for (const { source, target, requests, errors } of answer.edges) {
-    const [from, to] = [laid.layout[source], laid.layout[target]]
+  for (const edge of answer.edges) {
+    const { source, target, requests } = edge
+    const [from, to] = [laid.layout.nodes[source], laid.layout.nodes[target]]
     if (from === undefined || to === undefined || source === target) continue
     const mine = source === selected || target === selected
     ctx.globalAlpha = selected === undefined || mine ? 1 : 0.2
-    ctx.strokeStyle = palette.token(errors > 0 ? '--error' : mine ? '--accent' : '--ghost')
+    ctx.strokeStyle = palette.token(failing(edge) ? '--error' : mine ? '--accent' : '--ghost')
     ctx.lineWidth = thickness(requests, busiest)
     const [x1, x2] = [from.x + size.width / 2, to.x - size.width / 2]
-    const bend = Math.max(40, Math.abs(x2 - x1) / 2)
-    ctx.beginPath()
-    ctx.moveTo(x1, from.y)
-    ctx.bezierCurveTo(x1 + bend, from.y, x2 - bend, to.y, x2, to.y)
-    ctx.stroke()
+    const bends = laid.layout.bends[edgeId(edge)] ?? []
+    ctx.stroke(new Path2D(curve([{ x: x1, y: from.y }, ...bends, { x: x2, y: to.y }])))
   }
   ctx.globalAlpha = 1
 }

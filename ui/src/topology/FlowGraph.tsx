@@ -3,7 +3,6 @@ import {
   BaseEdge,
   Controls,
   EdgeLabelRenderer,
-  getBezierPath,
   Handle,
   MarkerType,
   Position,
@@ -19,7 +18,7 @@ import { memo, useEffect, useMemo } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { duration, rate, share, text } from '../numbers/format.ts'
-import { thickness, typeNames } from './graph.ts'
+import { curve, edgeId, failing, pointAt, thickness, typeNames, type Point } from './graph.ts'
 import type { LaidOut } from './useLayout.ts'
 
 export interface GraphProps {
@@ -31,7 +30,17 @@ export interface GraphProps {
 }
 
 type PlainNode = Node<{ node: TopologyNode; dim: boolean }, 'plain'>
-type CallEdge = Edge<{ edge: TopologyEdge; width: number; near: boolean; dim: boolean; label: boolean }, 'call'>
+interface CallData extends Record<string, unknown> {
+  edge: TopologyEdge
+  bends: readonly Point[]
+  labelAt: 'source' | 'middle' | 'target'
+  width: number
+  near: boolean
+  dim: boolean
+  label: boolean
+  loopHeight: number
+}
+type CallEdge = Edge<CallData, 'call'>
 
 const nodeTypes = { plain: memo(PlainNodeView) }
 const edgeTypes = { call: memo(CallEdgeView) }
@@ -60,7 +69,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   const nodes = useMemo<PlainNode[]>(
     () =>
       answer.nodes.map((node) => {
-        const place = laid.layout[node.id] ?? { x: 0, y: 0 }
+        const place = laid.layout.nodes[node.id] ?? { x: 0, y: 0 }
         return {
           id: node.id,
           type: 'plain',
@@ -76,18 +85,22 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   )
   const edges = useMemo<CallEdge[]>(() => {
     const busiest = answer.edges.reduce((max, { requests }) => Math.max(max, requests), 0)
+    const leaving = Map.groupBy(answer.edges, ({ source }) => source)
+    const arriving = Map.groupBy(answer.edges, ({ target }) => target)
     return answer.edges.map((edge) => {
       const mine = edge.source === selected || edge.target === selected
-      const failing = edge.errors > 0
       const dim = selected !== undefined && !mine
       return {
-        id: `${edge.source}\n${edge.target}`,
+        id: edgeId(edge),
         type: 'call',
         source: edge.source,
         target: edge.target,
         focusable: false,
         data: {
           edge,
+          bends: laid.layout.bends[edgeId(edge)] ?? [],
+          labelAt: labelAt(leaving.get(edge.source)?.length ?? 0, arriving.get(edge.target)?.length ?? 0),
+          loopHeight: size.height,
           width: thickness(edge.requests, busiest),
           near: mine,
           dim,
@@ -95,14 +108,14 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
         },
         markerEnd: {
           type: MarkerType.ArrowClosed,
-          color: failing ? 'var(--error)' : 'var(--ghost)',
+          color: failing(edge) ? 'var(--error)' : 'var(--ghost)',
           width: 14,
           height: 14,
           markerUnits: 'userSpaceOnUse',
         },
       }
     })
-  }, [answer, selected])
+  }, [answer, laid, size, selected])
   useEffect(() => {
     // After the nodes of the new shape are on screen.
     const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.12, maxZoom: 1.1, duration: 0 }))
@@ -138,9 +151,21 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   )
 }
 
+/** At the end where fewer edges meet: at the other they lie too close for labels. */
+const labelAt = (leaving: number, arriving: number): CallData['labelAt'] =>
+  leaving > arriving ? 'target' : leaving < arriving ? 'source' : 'middle'
+
+/** Half a label and the arrow's head away from the node. */
+const labelRoom = 46
+
+function labelX(at: CallData['labelAt'], sourceX: number, targetX: number): number {
+  if (at === 'middle') return (sourceX + targetX) / 2
+  const towards = Math.sign(targetX - sourceX)
+  return at === 'source' ? sourceX + towards * labelRoom : targetX - towards * labelRoom
+}
+
 function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
   const { node, dim } = data
-  const failing = node.errors > 0
   return (
     <div className="node" data-type={node.type} data-selected={selected} data-dim={dim}>
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
@@ -160,7 +185,7 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
         </div>
         <div>
           <dt>errors</dt>
-          <dd className={failing ? 'panel-error' : ''}>{text(share(node.errors, node.requests))}</dd>
+          <dd className={node.errors > 0 ? 'panel-error' : ''}>{text(share(node.errors, node.requests))}</dd>
         </div>
         <div>
           <dt>p99</dt>
@@ -173,44 +198,35 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
 }
 
 function CallEdgeView(props: EdgeProps<CallEdge>) {
-  const { id, data, source, target, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, markerEnd } =
-    props
-  const self = source === target
-  const [bezier, middleX, middleY] = getBezierPath({
-    sourceX,
-    sourceY,
-    sourcePosition,
-    targetX,
-    targetY,
-    targetPosition,
-  })
-  const loop = `M ${sourceX} ${sourceY} C ${sourceX + 50} ${sourceY - 90}, ${targetX - 50} ${targetY - 90}, ${targetX} ${targetY}`
+  const { id, data, sourceX, sourceY, targetX, targetY, markerEnd } = props
   if (data === undefined) return null
-  const { edge, width, near, dim, label } = data
-  const failing = edge.errors > 0
+  const { edge, bends, labelAt, width, near, dim, label, loopHeight } = data
+  const points = [{ x: sourceX, y: sourceY }, ...bends, { x: targetX, y: targetY }]
+  const self = edge.source === edge.target
+  const [top, right] = [sourceY - loopHeight / 2, sourceX - 24]
+  const loop = `M ${right} ${top} C ${right} ${top - 24}, ${right - 40} ${top - 24}, ${right - 40} ${top}`
+  const place = self ? { x: right - 20, y: top - 18 } : pointAt(points, labelX(labelAt, sourceX, targetX))
   return (
     <>
       <BaseEdge
         id={id}
-        path={self ? loop : bezier}
+        path={self ? loop : curve(points)}
         {...(markerEnd === undefined ? {} : { markerEnd })}
         className="call"
         style={{ strokeWidth: width }}
-        data-failing={failing}
+        data-failing={failing(edge)}
         data-near={near}
         data-dim={dim}
       />
-      {label && (
+      {label && place !== undefined && (
         <EdgeLabelRenderer>
           <div
             className="call-label number"
-            style={{
-              transform: `translate(-50%, -50%) translate(${self ? (sourceX + targetX) / 2 : middleX}px, ${self ? sourceY - 68 : middleY}px)`,
-            }}
+            style={{ transform: `translate(-50%, -50%) translate(${place.x}px, ${place.y}px)` }}
           >
-            {text(rate(edge.rate))}
-            {edge.p99 !== null && <span className="muted"> {text(duration(edge.p99))}</span>}
-            {failing && <span className="panel-error"> {text(share(edge.errors, edge.requests))}</span>}
+            <span>{text(rate(edge.rate))}</span>
+            {edge.p99 !== null && !self && <span className="muted">{text(duration(edge.p99))}</span>}
+            {edge.errors > 0 && !self && <span className="panel-error">{text(share(edge.errors, edge.requests))}</span>}
           </div>
         </EdgeLabelRenderer>
       )}

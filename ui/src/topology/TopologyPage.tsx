@@ -25,10 +25,13 @@ export function TopologyPage() {
   const navigate = useNavigate()
   const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(topologyQuestion(clock, search.service))
   const services = useQuery(servicesQuestion(clock))
+  const many = data?.nodes.length ?? 0
+  const large = many > mostDomNodes
   const size = useMemo(() => {
     const { token } = readPalette()
-    return { width: Number.parseFloat(token('--node-width')), height: Number.parseFloat(token('--node-height')) }
-  }, [])
+    const height = large ? '--node-height-small' : '--node-height'
+    return { width: Number.parseFloat(token('--node-width')), height: Number.parseFloat(token(height)) }
+  }, [large])
   const { laid, failed } = useLayout(data, size)
   const set = (change: Parameters<typeof changed>[1]): void => {
     void navigate({ to: '.', search: (was) => changed(was, change) })
@@ -39,8 +42,7 @@ export function TopologyPage() {
     Escape: () =>
       search.node === undefined ? search.service !== undefined && set({ service: undefined }) : select(undefined),
   })
-  const many = data?.nodes.length ?? 0
-  const Graph = many > mostDomNodes ? CanvasGraph : FlowGraph
+  const Graph = large ? CanvasGraph : FlowGraph
   return (
     <div className="topology">
       <div className="page-head">

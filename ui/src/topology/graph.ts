@@ -6,8 +6,54 @@ export interface LayoutJob {
   readonly edges: readonly { readonly source: string; readonly target: string }[]
 }
 
-/** Middles of the nodes by id. */
-export type Layout = Readonly<Record<string, { readonly x: number; readonly y: number }>>
+export interface Point {
+  readonly x: number
+  readonly y: number
+}
+
+/** Middles of the nodes by id, and where edges bend around nodes, by edgeId. */
+export interface Layout {
+  readonly nodes: Readonly<Record<string, Point>>
+  readonly bends: Readonly<Record<string, readonly Point[]>>
+}
+
+export const edgeId = ({ source, target }: { source: string; target: string }): string => `${source}\n${target}`
+
+/** A curve through the points that leaves and enters each of them level, as SVG path data. */
+export function curve(points: readonly Point[]): string {
+  return points
+    .map(({ x, y }, i) => {
+      const before = points[i - 1]
+      if (before === undefined) return `M ${x} ${y}`
+      const middle = (before.x + x) / 2
+      return `C ${middle} ${before.y}, ${middle} ${y}, ${x} ${y}`
+    })
+    .join(' ')
+}
+
+/** The point of such a curve that stands at `x`; the nearer end where it never does. */
+export function pointAt(points: readonly Point[], x: number): Point | undefined {
+  for (let i = 1; i < points.length; i++) {
+    const [from, to] = [points[i - 1], points[i]]
+    if (from === undefined || to === undefined || x < Math.min(from.x, to.x) || x > Math.max(from.x, to.x)) continue
+    // Along the piece x only grows (or only falls): halving finds the place.
+    let [low, high] = [0, 1]
+    for (let step = 0; step < 24; step++) {
+      const t = (low + high) / 2
+      if (xOn(from, to, t) < x === from.x <= to.x) low = t
+      else high = t
+    }
+    const u = 1 - low
+    return { x, y: (u ** 3 + 3 * u * u * low) * from.y + (3 * u * low * low + low ** 3) * to.y }
+  }
+  return x <= (points[0]?.x ?? 0) ? points[0] : points.at(-1)
+}
+
+function xOn(from: Point, to: Point, t: number): number {
+  const u = 1 - t
+  const middle = (from.x + to.x) / 2
+  return u ** 3 * from.x + 3 * u * t * middle + t ** 3 * to.x
+}
 
 /** Above this many nodes SVG and DOM get slow: they are drawn on a canvas instead. */
 export const mostDomNodes = 150
@@ -38,6 +84,9 @@ export function thickness(requests: number, busiest: number): number {
   if (requests <= 0 || busiest <= 0) return 1
   return Math.max(1, Math.min(5, 5 - Math.log10(busiest / requests) * 1.3))
 }
+
+/** From one in a hundred on, errors colour a line: a single one among millions is no news. */
+export const failing = ({ errors, requests }: TopologyEdge): boolean => errors > 0 && errors * 100 >= requests
 
 /** What the search page has to be asked for the traces of a node; undefined where it cannot be told. */
 export function tracesOf(node: TopologyNode): { service?: string; attribute?: readonly string[] } | undefined {

@@ -50,7 +50,10 @@ export function TraceView({ model }: { model: TraceModel }) {
       <div
         className="trace-body"
         ref={split}
-        style={{ gridTemplateColumns: node === undefined ? 'minmax(0, 1fr)' : `minmax(0, 1fr) ${detailsWidth * 100}%` }}
+        style={{
+          gridTemplateColumns:
+            node === undefined ? 'minmax(0, 1fr)' : `minmax(0, 1fr) max(var(--popup-width), ${detailsWidth * 100}%)`,
+        }}
       >
         <Fall state={state} actions={actions} treeWidth={treeWidth} onTreeWidth={setTreeWidth} />
         {node !== undefined && (

@@ -101,16 +101,17 @@ function drawBar(
   const x = toX(node.start, zoom, width)
   const right = toX(node.stop, zoom, width)
   const [left, long] = [Math.max(-4, x), Math.min(width + 4, right) - Math.max(-4, x)]
-  const shown = Math.max(long, 2)
+  const ghost = node.span === undefined || node.span.invalidTimes
+  const shown = Math.max(long, ghost ? 8 : 2)
   const dim = state.critical && node.span?.onCriticalPath !== true
-  const labelled = node.span === undefined || node.span.invalidTimes ? '' : text(duration(node.span.durationNanos))
+  const labelled = ghost || node.span === undefined ? '' : text(duration(node.span.durationNanos))
 
   if (right >= -2 && x <= width + 2) {
     ctx.globalAlpha = dim ? 0.35 : 1
-    if (node.span === undefined || node.span.invalidTimes) {
+    if (ghost) {
       ctx.strokeStyle = palette.token('--ghost')
       ctx.setLineDash([3, 3])
-      ctx.strokeRect(left + 0.5, barTop + 0.5, Math.max(shown, 8), barHeight - 1)
+      ctx.strokeRect(left + 0.5, barTop + 0.5, shown, barHeight - 1)
       ctx.setLineDash([])
     } else {
       ctx.fillStyle = palette.services[node.colour] ?? ''

@@ -14,6 +14,8 @@ interface Props {
   /** The window asked for, in Unix milliseconds. */
   from: number
   to: number
+  /** More traces match than are here: then the axis is as wide as these, else as the window. */
+  cut: boolean
   marked: string | undefined
   onMark: (traceId: string | undefined) => void
   onOpen: (traceId: string) => void
@@ -33,13 +35,14 @@ const reach = 24
 
 /** Duration over time, one mark a trace: click opens, drag selects a range of time. */
 export function Scatter(props: Props) {
-  const { traces, from, to, marked } = props
+  const { traces, marked } = props
   const theme = useTheme()
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const latest = useRef(props)
   const [hovered, setHovered] = useState<{ point: Point; left: number; top: number }>()
   const points = useMemo(() => toPoints(traces), [traces])
+  const { from, to } = props.cut ? extent(points) : props
   const state = useRef({ points, marked })
 
   useEffect(() => {
@@ -107,6 +110,13 @@ function toPoints(traces: readonly TraceSummary[]): readonly Point[] {
       size: Math.min(7, 2.5 + Math.log10(trace.spanCount + 1)),
     }))
     .sort((a, b) => a.x - b.x)
+}
+
+/** From the first to the last, with some room. */
+function extent(points: readonly Point[]): { from: number; to: number } {
+  const [first, last] = [(points[0]?.x ?? 0) * 1000, (points.at(-1)?.x ?? 0) * 1000]
+  const room = Math.max(1, (last - first) * 0.02)
+  return { from: first - room, to: last + room }
 }
 
 // The scales are taken from the data, so the window's ends stand in it as points without a value.

@@ -63,6 +63,7 @@ export function TracesPage() {
                 traces={traces}
                 from={Number(data.start) / 1e6}
                 to={Number(data.end) / 1e6}
+                cut={data.more}
                 marked={marked}
                 onMark={setMarked}
                 onOpen={open}
@@ -86,12 +87,12 @@ function Heading({ answer }: { answer: TracesAnswer }) {
   const total = useQuery({ ...totalQuestion(clock, filter), enabled: answer.more })
   const shown = text(count(answer.traces.length))
   const all = total.data?.total
-  const first = answer.order === 'newest' ? 'newest' : 'slowest'
+  const first = answer.order === 'newest' ? 'Newest' : 'Slowest'
   return (
     <div className="traces-heading" role="status">
       {!answer.more && `${shown} ${answer.traces.length === 1 ? 'trace' : 'traces'}`}
       {answer.more && `${first} ${shown} of ${all === undefined || all === null ? 'more' : text(count(all))} traces`}
-      {answer.more && <span className="muted">The chart shows these {shown}.</span>}
+      {answer.more && <span className="muted">The chart shows these {shown}, and the time they lie in.</span>}
     </div>
   )
 }

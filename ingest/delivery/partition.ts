@@ -162,11 +162,16 @@ export class PartitionTask {
       const highest = await ask('asking for the highest stored offset', (signal) => store.highest(at, signal))
       next = highest === undefined ? 0n : highest + 1n
     }
-    const first = await this.#filler.peek(next, signal)
+    const from = next
+    const first = await this.#filler.peek(from, signal)
     const receivedAt = first?.receivedAt ?? ((BigInt(Date.now()) * 1_000_000n) as Nanos)
     const since = (receivedAt - windowNanos - disorderNanos) as Nanos
     const seen = await ask('asking for recent requests', (signal) => store.recentRequests(at, since, signal))
-    this.#window.reload(seen, receivedAt)
+    // Those of a block under way are seen again, with their own times, when it is built again.
+    this.#window.reload(
+      seen.filter(({ offset }) => offset < from),
+      receivedAt,
+    )
 
     const ends = endsOf(this.#committed?.note ?? '')
     const last = ends.at(-1)
@@ -207,15 +212,19 @@ export class PartitionTask {
     let rest = ends
     let from = first
     let begun = whole === undefined
+    // What was left out of records that were built before: the window of resent requests has moved on since.
+    let left = whole?.left
+    let leftTo = whole?.last ?? -1n
     // The block ahead lies in the other builder; at the beginning both are free.
     const builder = whole?.builder ?? this.#builders[0]
     for (let end = rest[0]; end !== undefined; end = rest[0]) {
-      const part = await this.#filler.rebuild(from, end, builder, whole?.left, signal)
+      const part = await this.#filler.rebuild(from, end, builder, end <= leftTo ? left : undefined, signal)
       const divisible = part.records > 1
       const outcome: Outcome =
         part.rows > 0 ? await this.#inserter.insert(part, begun, divisible, signal) : { kind: 'stored' }
       begun = false
       if (outcome.kind !== 'stored' && divisible) {
+        if (end > leftTo) [left, leftTo] = [part.left, end]
         rest = await this.#halve(from, rest, outcome, signal)
         continue
       }

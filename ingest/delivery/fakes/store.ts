@@ -1,0 +1,117 @@
+import { AppError } from '../../../base/errors.ts'
+import type { Nanos } from '../../../base/units.ts'
+import type { Block, BlockWriter, Source } from '../../../store/contract.ts'
+import type { FakeRow } from './builder.ts'
+
+/** What happens to one call. `late`: answered with an error, done only after `lateMs`. */
+export type Fate =
+  'well' | 'refused' | 'answer lost' | 'late' | 'token without rows' | 'overloaded' | 'hangs' | 'unanswered'
+
+/** The rows of a store as ClickHouse keeps them: a block whole or not at all, once per token as long as it remembers. */
+export class FakeStore {
+  readonly rows: FakeRow[] = []
+  readonly setAside: string[] = []
+  readonly inserts: { readonly table: string; readonly token: string; readonly rows: number }[] = []
+  readonly #tokens = new Set<string>()
+  readonly #late = new Set<NodeJS.Timeout>()
+  /** Blocks of `spans` with more rows are refused for memory. */
+  maxRows = Infinity
+
+  /**
+   * What one process sees of the store.
+   *
+   * @param fate of the next call: decided anew for each
+   * @param lateMs how much later than its answer an insert may come through
+   */
+  writer(fate: (call: string) => Fate, lateMs = 0): BlockWriter {
+    const reached = async (call: string, signal: AbortSignal): Promise<Fate> => {
+      const chosen = fate(call)
+      await new Promise((resolve) => setImmediate(resolve))
+      signal.throwIfAborted()
+      if (chosen === 'hangs') {
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+      }
+      if (chosen === 'unanswered') await new Promise(() => {})
+      if (chosen === 'refused') throw new AppError('UNAVAILABLE', 'connection refused')
+      return chosen
+    }
+    const ask = async <T>(call: string, signal: AbortSignal, answer: () => T): Promise<T> => {
+      const chosen = await reached(call, signal)
+      if (chosen !== 'well' && chosen !== 'token without rows') throw new AppError('UNAVAILABLE', 'answer lost')
+      return answer()
+    }
+    return {
+      insert: async (block, token, signal) => {
+        this.inserts.push({ table: block.table, token, rows: block.rows })
+        const chosen = await reached('insert', signal)
+        // Read only now: a builder that was reset too early is found out.
+        const text = Buffer.concat(block.chunks).toString('latin1')
+        if (chosen === 'late') {
+          const timer = setTimeout(() => {
+            this.#late.delete(timer)
+            try {
+              this.#apply(block, token, text)
+            } catch (error) {
+              // Nobody is there to be told that it was refused.
+              if (!(error instanceof AppError)) throw error
+            }
+          }, lateMs)
+          this.#late.add(timer)
+          throw new AppError('UNAVAILABLE', 'no answer')
+        }
+        if (chosen === 'overloaded') throw new AppError('OVERLOADED', 'too many parts')
+        if (chosen === 'token without rows') {
+          this.#tokens.add(token)
+          throw new AppError('UNAVAILABLE', 'killed in the wrong moment')
+        }
+        this.#apply(block, token, text)
+        if (chosen === 'answer lost') throw new AppError('UNAVAILABLE', 'answer lost')
+      },
+      stored: (_at: Source, first, last, signal) =>
+        ask('stored', signal, () => BigInt(this.rows.filter((row) => within(row, first, last)).length)),
+      highest: (_at, signal) =>
+        ask('highest', signal, () =>
+          this.rows.reduce<bigint | undefined>(
+            (most, { offset }) => (most === undefined || BigInt(offset) > most ? BigInt(offset) : most),
+            undefined,
+          ),
+        ),
+      recentRequests: (_at, since: Nanos, signal) =>
+        ask('recent', signal, () => {
+          const lowest = new Map<bigint, bigint>()
+          for (const row of this.rows) {
+            const [id, offset] = [BigInt(row.requestId), BigInt(row.offset)]
+            if (BigInt(row.receivedAt) >= since && offset < (lowest.get(id) ?? offset + 1n)) lowest.set(id, offset)
+          }
+          return [...lowest].map(([requestId, offset]) => ({ requestId, offset }))
+        }),
+    }
+  }
+
+  /** All that may still come through has. */
+  async quiet(): Promise<void> {
+    while (this.#late.size > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+
+  forgetTokens(): void {
+    this.#tokens.clear()
+  }
+
+  #apply(block: Block, token: string, text: string): void {
+    if (block.table === 'set_aside') {
+      if (!this.#tokens.has(token)) this.setAside.push(token)
+      this.#tokens.add(token)
+      return
+    }
+    const rows = JSON.parse(text) as FakeRow[]
+    if (block.table === 'spans' && rows.length > this.maxRows) throw new AppError('OVERLOADED', 'memory limit')
+    if (rows.some(({ unreadable }) => unreadable)) throw new AppError('BAD_INPUT', 'cannot parse the block')
+    if (this.#tokens.has(token)) return
+    this.#tokens.add(token)
+    this.rows.push(...rows)
+  }
+}
+
+function within({ offset }: FakeRow, first: bigint, last: bigint): boolean {
+  return BigInt(offset) >= first && BigInt(offset) <= last
+}

@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dataStart, insertResources, insertSpans, traceIdOf, type TestSpan } from './questions/testing.ts'
 import type { QueryApi } from './server.ts'
-import { openInProcessStore, openQueryApi, type InProcessStore } from './testing.ts'
+import { openQuestionStore, openQueryApi, type QuestionStore } from './testing.ts'
 
-let store: InProcessStore
+let store: QuestionStore
 let api: QueryApi & { url: string }
 let canary: Server
 let hits = 0
@@ -55,7 +55,7 @@ beforeAll(async () => {
     'null',
     'NaN',
   ]
-  store = await openInProcessStore()
+  store = await openQuestionStore()
   await insertSpans(store, corpus.map(literal))
   await insertResources(
     store,
@@ -150,7 +150,7 @@ test('every parameter of every route takes the corpus as text or refuses it, at 
     }
   }
   expect(hits).toBe(0)
-  expect(Number(JSON.parse(store.query('SELECT toUInt32(count()) FROM spans'))[0])).toBe(corpus.length)
+  expect(Number((await store.rows('SELECT count() FROM spans'))[0]?.[0])).toBe(corpus.length)
 })
 
 describe('the corpus is found where it is what was sent', () => {

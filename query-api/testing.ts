@@ -1,57 +1,53 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Registry } from 'prom-client'
-import { Session } from 'chdb'
 import { silentLog } from '../base/log.ts'
 import type { Query, Reader } from '../store/contract.ts'
-import { statements } from '../store/schema/v1.ts'
+import { startTestStore } from '../store/embedded/testing.ts'
 import { createQueryApi, type QueryApi, type QueryApiOptions } from './server.ts'
 
-/** A store in this process: chDB with the schema, and a Reader on it. For tests of the questions alone. */
-export interface InProcessStore {
+/** A real store with its Reader, and what tests of the questions need besides. */
+export interface QuestionStore {
   readonly reader: Reader
-  /** Names of the questions asked, in order. */
+  /** The questions asked, in order. */
   readonly asked: Pick<Query<unknown>, 'name' | 'sql' | 'params'>[]
   insert(table: 'spans' | 'resources', rows: readonly object[]): Promise<void>
-  query(sql: string): string
+  /** The rows of any statement, as JSONCompactEachRow. */
+  rows(sql: string): Promise<unknown[][]>
   close(): Promise<void>
 }
 
-export async function openInProcessStore(): Promise<InProcessStore> {
-  const folder = await mkdtemp(join(tmpdir(), 'weft-query-api-'))
-  const session = new Session(folder)
-  for (const statement of statements) session.query(statement)
-  session.query('SET output_format_json_quote_64bit_integers = 1, output_format_json_quote_denormals = 1')
-  const asked: InProcessStore['asked'] = []
-  // One session runs one query at a time.
-  let turn: Promise<unknown> = Promise.resolve()
+export async function openQuestionStore(): Promise<QuestionStore> {
+  const server = await startTestStore()
+  const { reader } = server.store
+  const asked: QuestionStore['asked'] = []
+  const post = async (query: string, body?: string): Promise<string> => {
+    const url = new URL(server.url)
+    url.searchParams.set('database', 'weft')
+    if (body !== undefined) url.searchParams.set('query', query)
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'x-clickhouse-user': 'weft', 'x-clickhouse-key': server.secret },
+      body: body ?? query,
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(text)
+    return text
+  }
   return {
     asked,
     reader: {
-      async *select<Row>(query: Query<Row>, signal: AbortSignal) {
+      select(query, signal) {
         asked.push(query)
-        const mine = turn.then(() =>
-          session.queryBindAsync(query.sql, query.params, { format: 'JSONCompactEachRow', signal }),
-        )
-        turn = mine.catch(() => undefined)
-        const text = (await mine).text()
-        const rows = text.split('\n').filter((line) => line !== '')
-        for (let at = 0; at < rows.length; at += 1000) {
-          yield rows.slice(at, at + 1000).map((line) => query.decode(JSON.parse(line) as unknown[]))
-        }
+        return reader.select(query, signal)
       },
     },
     async insert(table, rows) {
-      const values = Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n'))
-      await session.insert({ table, values, format: 'JSONEachRow' })
+      await post(`INSERT INTO ${table} FORMAT JSONEachRow`, rows.map((row) => JSON.stringify(row)).join('\n'))
     },
-    query: (sql) => session.query(sql, 'JSONCompactEachRow'),
-    async close() {
-      await turn
-      session.cleanup()
-      await rm(folder, { recursive: true, force: true })
+    async rows(sql) {
+      const lines = (await post(`${sql} FORMAT JSONCompactEachRow`)).split('\n')
+      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[])
     },
+    close: () => server.close(),
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TenantId } from '../../base/units.ts'
 import type { TimeWindow } from '../http/times.ts'
-import { openInProcessStore, type InProcessStore } from '../testing.ts'
+import { openQuestionStore, type QuestionStore } from '../testing.ts'
 import type { RequestFigures } from '../types.ts'
 import type { Asker } from './ask.ts'
 import { operations } from './operations.ts'
@@ -17,11 +17,11 @@ const windows: readonly TimeWindow[] = [
   { start: dataStart + dataLength / 4n, end: dataStart + dataLength / 2n },
   { start: dataStart + 60_000_000_000n, end: dataStart + 61_000_000_000n },
 ]
-let store: InProcessStore
+let store: QuestionStore
 let asker: Asker
 
 beforeAll(async () => {
-  store = await openInProcessStore()
+  store = await openQuestionStore()
   await insertSpans(store, spans)
   await insertResources(store, resources)
   asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }

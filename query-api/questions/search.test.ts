@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TenantId } from '../../base/units.ts'
 import { promoted } from '../../store/schema/promoted.ts'
 import type { TimeWindow } from '../http/times.ts'
-import { openInProcessStore, type InProcessStore } from '../testing.ts'
+import { openQuestionStore, type QuestionStore } from '../testing.ts'
 import type { Asker } from './ask.ts'
 import { parseAttributeFilter } from './filters.ts'
 import type { SearchFilter } from './search-condition.ts'
@@ -25,11 +25,11 @@ const { spans, resources } = randomData(2, 300)
 const whole: TimeWindow = { start: dataStart, end: dataStart + dataLength + 3_600_000_000_000n }
 /** A day before: what single tests insert is in nobody else's way. */
 const before: TimeWindow = { start: dataStart - 86_400_000_000_000n, end: dataStart - 43_200_000_000_000n }
-let store: InProcessStore
+let store: QuestionStore
 let asker: Asker
 
 beforeAll(async () => {
-  store = await openInProcessStore()
+  store = await openQuestionStore()
   await insertSpans(store, spans)
   await insertResources(store, resources)
   asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }

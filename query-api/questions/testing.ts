@@ -1,5 +1,5 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import type { InProcessStore } from '../testing.ts'
+import type { QuestionStore } from '../testing.ts'
 
 /** A value with the type it was sent with. */
 export type Sent = { string: string } | { int: string } | { double: number } | { bool: boolean } | { other: string }
@@ -72,14 +72,14 @@ export function rowOf(span: TestSpan, receivedAt = '2026-01-01 00:00:00'): objec
   }
 }
 
-export async function insertSpans(store: InProcessStore, spans: readonly TestSpan[]): Promise<void> {
+export async function insertSpans(store: QuestionStore, spans: readonly TestSpan[]): Promise<void> {
   await store.insert(
     'spans',
     spans.map((span) => rowOf(span)),
   )
 }
 
-export async function insertResources(store: InProcessStore, resources: readonly TestResource[]): Promise<void> {
+export async function insertResources(store: QuestionStore, resources: readonly TestResource[]): Promise<void> {
   await store.insert(
     'resources',
     resources.map(({ id, service, attributes }) => ({

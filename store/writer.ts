@@ -6,14 +6,20 @@ import { writerError } from './errors.ts'
 
 const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 60_000 }
 
+const where = '_queue_log = {log:String} AND _queue_partition = {partition:UInt32}'
+const of = (at: Source) => ({ log: at.logId, partition: at.partition })
+const offsetsIn = (table: string) =>
+  `SELECT max(_queue_offset) AS offset, count() AS found FROM ${table} WHERE ${where}`
+const requestsIn = (table: string) =>
+  `SELECT request_id, _queue_offset FROM ${table}
+   WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
+
 /** Inserts Native blocks as they are, and answers what became of them. */
 export function createWriter(client: ClickHouseClient, reader: Reader): BlockWriter {
   async function first<Row>(query: Query<Row>, signal: AbortSignal): Promise<Row> {
     for await (const rows of reader.select(query, signal)) if (rows.length > 0) return rows[0] as Row
     throw new AppError('UNAVAILABLE', `no answer to ${query.name}`)
   }
-  const where = '_queue_log = {log:String} AND _queue_partition = {partition:UInt32}'
-  const of = (at: Source) => ({ log: at.logId, partition: at.partition })
 
   return {
     async insert(block, token, signal) {
@@ -53,12 +59,10 @@ export function createWriter(client: ClickHouseClient, reader: Reader): BlockWri
 
     highest(at, signal) {
       // A record that was set aside is done with as well.
-      const of1 = (table: string) =>
-        `SELECT max(_queue_offset) AS offset, count() AS found FROM ${table} WHERE ${where}`
       return first(
         {
           name: 'highest',
-          sql: `SELECT max(offset), sum(found) FROM (${of1('spans')} UNION ALL ${of1('set_aside')})`,
+          sql: `SELECT max(offset), sum(found) FROM (${offsetsIn('spans')} UNION ALL ${offsetsIn('set_aside')})`,
           params: of(at),
           limits,
           decode: ([offset, found]) => (found === '0' ? undefined : BigInt(offset as string)),
@@ -68,12 +72,9 @@ export function createWriter(client: ClickHouseClient, reader: Reader): BlockWri
     },
 
     async recentRequests(at, since, signal) {
-      const of1 = (table: string) =>
-        `SELECT request_id, _queue_offset FROM ${table}
-         WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
       const query: Query<{ requestId: bigint; offset: bigint }> = {
         name: 'recent requests',
-        sql: `SELECT request_id, min(_queue_offset) FROM (${of1('spans')} UNION ALL ${of1('set_aside')}) GROUP BY request_id`,
+        sql: `SELECT request_id, min(_queue_offset) FROM (${requestsIn('spans')} UNION ALL ${requestsIn('set_aside')}) GROUP BY request_id`,
         params: { ...of(at), since },
         limits,
         decode: ([id, offset]) => ({ requestId: BigInt(id as string), offset: BigInt(offset as string) }),

@@ -63,7 +63,6 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
     // generateRandom and numbers need it; it allows no table that outlives its query, and readonly=1 not even that.
     'GRANT CREATE TEMPORARY TABLE ON *.*',
   ]
-  const grants = (list: readonly string[]) => list.map((sql) => `<query>${sql}</query>`).join('')
   writeFileSync(
     folders.users,
     `<clickhouse>
@@ -132,4 +131,5 @@ ${lines.join('\n')}
   return folders
 }
 
+const grants = (list: readonly string[]) => list.map((sql) => `<query>${sql}</query>`).join('')
 const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Session as NativeSession } from 'chdb'
+import type * as Chdb from 'chdb'
 import { AppError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type EngineFolders, writeEngineConfig } from './engine-config.ts'
@@ -46,7 +46,7 @@ export interface EngineOptions {
 
 /** One chDB session: it runs one statement at a time, and keeps settings and parameters from one to the next. */
 interface Slot {
-  readonly native: NativeSession
+  readonly native: Chdb.Session
   /** Begins the `log_comment` of all that runs here, so that KILL QUERY finds it. */
   readonly marker: string
   /** Of a guest: what it was opened with, for nothing can be set after readonly=1. */
@@ -74,12 +74,12 @@ export class Engine {
   readonly folders: EngineFolders
   readonly version: string
   readonly #options: EngineOptions
-  readonly #open: () => NativeSession
+  readonly #open: () => Chdb.Session
   readonly #drain: () => Promise<void>
-  readonly #control: NativeSession
+  readonly #control: Chdb.Session
   readonly #pools: Readonly<Record<Access, Pool>>
   #parsing: Promise<unknown> = Promise.resolve()
-  readonly #parser: NativeSession
+  readonly #parser: Chdb.Session
   #lastMarker = 0
   #running = 0
   #closed = false
@@ -95,7 +95,7 @@ export class Engine {
     try {
       this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes)
       // Loaded here and not above: 200 MB that only this process should carry.
-      const chdb = createRequire(import.meta.url)('chdb') as typeof import('chdb')
+      const chdb = createRequire(import.meta.url)('chdb') as typeof Chdb
       this.#open = () =>
         new chdb.Session(this.folders.data, { connectionArgs: [`--config-file=${this.folders.config}`] })
       this.#drain = () => chdb.drainPending()
@@ -341,7 +341,7 @@ export class Engine {
     if (this.#closed) return
     this.#closed = true
     for (const pool of Object.values(this.#pools)) {
-      for (const entry of [...pool.waiting]) entry.refuse(new EngineError(codes.ABORTED, 'The server is stopping'))
+      for (const entry of pool.waiting.splice(0)) entry.refuse(new EngineError(codes.ABORTED, 'The server is stopping'))
     }
     const killAll = () =>
       this.#control.query(`KILL QUERY WHERE Settings['log_comment'] LIKE 'weft-%' ASYNC FORMAT Null`)

@@ -96,13 +96,14 @@ async function readWork(request: IncomingMessage, asked: Asked, options: Handler
   const found = insertHead(first.toString('latin1'))
   if (found && !(found.format === 'Values' && ended)) {
     mayWrite(asked)
-    const utf8 = (text: string) => Buffer.from(text, 'latin1').toString('utf8')
     const read = { ...found, target: utf8(found.target), columns: utf8(found.columns), settings: utf8(found.settings) }
     return { asked, sql: '', insert: { head: read, first: first.subarray(found.end), rest } }
   }
   const text = ended ? first : await whole(rest, options.maxStatementBytes, first)
   return plain(asked, text.toString('utf8'))
 }
+
+const utf8 = (text: string) => Buffer.from(text, 'latin1').toString('utf8')
 
 /** VALUES that are all there stay in the statement: they may be expressions and hold parameters. */
 function plain(asked: Asked, sql: string): Work {

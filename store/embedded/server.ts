@@ -182,37 +182,39 @@ function createMeters(metrics: Registry, engine: Engine) {
     labelNames: ['access', 'code'],
     registers: [metrics],
   })
-  const parts = "FROM system.parts WHERE active AND database = 'weft'"
-  new Gauge({
-    name: 'weft_store_running_queries',
-    help: 'Statements that hold a session now',
-    registers: [metrics],
-    collect() {
-      this.set(engine.running)
-    },
-  })
-  new Gauge({
-    name: 'weft_store_rows',
-    help: 'Rows stored, by table',
-    labelNames: ['table'],
-    registers: [metrics],
-    collect() {
-      for (const [table, rows] of engine.ask(`SELECT table, sum(rows) ${parts} GROUP BY table`)) {
-        this.set({ table: table! }, Number(rows))
-      }
-    },
-  })
-  new Gauge({
-    name: 'weft_store_disk_bytes',
-    help: 'Bytes on disk of the active parts, by table',
-    labelNames: ['table'],
-    registers: [metrics],
-    collect() {
-      for (const [table, bytes] of engine.ask(`SELECT table, sum(bytes_on_disk) ${parts} GROUP BY table`)) {
-        this.set({ table: table! }, Number(bytes))
-      }
-    },
-  })
+  const perTable = (what: string) =>
+    engine.ask(
+      `SELECT table, ${what} FROM system.parts WHERE active AND database = '${embeddedDatabase}' GROUP BY table`,
+    )
+  const gauges = [
+    new Gauge({
+      name: 'weft_store_running_queries',
+      help: 'Statements that hold a session now',
+      registers: [],
+      collect() {
+        this.set(engine.running)
+      },
+    }),
+    new Gauge({
+      name: 'weft_store_rows',
+      help: 'Rows stored, by table',
+      labelNames: ['table'],
+      registers: [],
+      collect() {
+        for (const [table, rows] of perTable('sum(rows)')) this.set({ table: table! }, Number(rows))
+      },
+    }),
+    new Gauge({
+      name: 'weft_store_disk_bytes',
+      help: 'Bytes on disk of the active parts, by table',
+      labelNames: ['table'],
+      registers: [],
+      collect() {
+        for (const [table, bytes] of perTable('sum(bytes_on_disk)')) this.set({ table: table! }, Number(bytes))
+      },
+    }),
+  ]
+  for (const gauge of gauges) metrics.registerMetric(gauge)
   const known = new Set(['SELECT', 'WITH', 'INSERT', 'SHOW', 'DESCRIBE', 'EXPLAIN', 'ALTER', 'CREATE', 'DROP', 'KILL'])
   return {
     observe: (access: string, kind: string, code: number, took: number) => {

@@ -10,8 +10,19 @@ export interface Token {
   readonly end: number
 }
 
-const pattern =
-  /\s+|--[^\n]*|#[ !][^\n]*|\/\*[^]*?(?:\*\/|$)|(?<word>[A-Za-z_][\w$]*)|(?<number>\d[\w.]*)|(?<string>'(?:[^'\\]|\\[^]|'')*(?:'|$)|\$(?<tag>\w*)\$[^]*?(?:\$\k<tag>\$|$))|(?<quoted>`(?:[^`\\]|\\[^]|``)*(?:`|$)|"(?:[^"\\]|\\[^]|"")*(?:"|$))|(?<sign>[^])/y
+// Quoted text is matched by unrolled loops: one step for each run of plain characters, so that a literal of megabytes
+// does not fill the regular expression's stack.
+const pattern = new RegExp(
+  [
+    String.raw`\s+|--[^\n]*|#[ !][^\n]*|\/\*[^]*?(?:\*\/|$)`,
+    String.raw`(?<word>[A-Za-z_][\w$]*)`,
+    String.raw`(?<number>\d[\w.]*)`,
+    String.raw`(?<string>'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*(?:'|\\?$)|\$(?<tag>\w*)\$[^]*?(?:\$\k<tag>\$|$))`,
+    '(?<quoted>`[^`\\\\]*(?:(?:\\\\[^]|``)[^`\\\\]*)*(?:`|\\\\?$)|"[^"\\\\]*(?:(?:\\\\[^]|"")[^"\\\\]*)*(?:"|\\\\?$))',
+    '(?<sign>[^])',
+  ].join('|'),
+  'y',
+)
 
 /** The tokens of `sql`, comments and blanks left out; an unclosed string or comment reaches to the end. */
 export function* tokens(sql: string): Generator<Token> {
@@ -34,6 +45,7 @@ export function* tokens(sql: string): Generator<Token> {
   }
 }
 
+const isName = (token: Token | undefined): token is Token => token?.kind === 'word' || token?.kind === 'quoted'
 const is = (token: Token | undefined, word: string) => token?.kind === 'word' && token.text.toUpperCase() === word
 
 /** The first word in capitals, past opening brackets: SELECT, INSERT, SHOW, …; '' where there is none. */
@@ -83,46 +95,49 @@ export interface InsertHead {
  */
 export function insertHead(sql: string): InsertHead | undefined {
   const reader = tokens(sql)
-  let token: Token | undefined
-  const next = () => (token = reader.next().value ?? undefined)
+  const next = (): Token | undefined => reader.next().value ?? undefined
   if (!is(next(), 'INSERT')) return undefined
-  if (is(next(), 'INTO')) next()
-  if (is(token, 'TABLE')) next()
-  if (!token || is(token, 'FUNCTION') || (token.kind !== 'word' && token.kind !== 'quoted')) return undefined
-  const start = token.start
-  let targetEnd = token.end
-  while (next()?.text === '.') {
+  let token = next()
+  if (is(token, 'INTO')) token = next()
+  if (is(token, 'TABLE')) token = next()
+  if (!token || is(token, 'FUNCTION') || !isName(token)) return undefined
+  let target = token
+  token = next()
+  while (token?.text === '.') {
     const name = next()
-    if (name?.kind !== 'word' && name?.kind !== 'quoted') return undefined
-    targetEnd = name.end
+    if (!isName(name)) return undefined
+    target = { ...target, end: name.end }
+    token = next()
   }
-  const target = sql.slice(start, targetEnd)
   let columns = ''
   if (token?.text === '(') {
     const from = token.start
-    let depth = 0
-    for (; token; next()) {
+    let depth = 1
+    while (depth > 0) {
+      token = next()
+      if (!token) return undefined
       if (token.text === '(') depth++
-      else if (token.text === ')' && --depth === 0) break
+      else if (token.text === ')') depth--
+      columns = sql.slice(from, token.end)
     }
-    if (!token) return undefined
-    columns = sql.slice(from, token.end)
-    next()
+    token = next()
   }
   let settings = ''
-  if (is(token, 'SETTINGS')) {
-    const from = token!.end
-    while (token && !is(token, 'FORMAT') && !is(token, 'VALUES') && !is(token, 'SELECT')) next()
+  if (is(token, 'SETTINGS') && token) {
+    const from = token.end
+    do token = next()
+    while (token && !is(token, 'FORMAT') && !is(token, 'VALUES') && !is(token, 'SELECT'))
     settings = sql.slice(from, token?.start).trim()
   }
-  if (is(token, 'VALUES')) return { target, columns, settings, format: 'Values', end: token!.end }
+  const rest = { target: sql.slice(target.start, target.end), columns, settings }
+  if (is(token, 'VALUES') && token) return { ...rest, format: 'Values', end: token.end }
   if (!is(token, 'FORMAT')) return undefined
   const name = next()
   if (name?.kind !== 'word') return undefined
   const gap = /[ \t\f]*;?[ \t\f]*\r?\n?/y
   gap.lastIndex = name.end
   gap.test(sql)
-  return { target, columns, settings, format: name.text, end: gap.lastIndex || name.end }
+  return { ...rest, format: name.text, end: gap.lastIndex || name.end }
 }
 
 /** A string literal. */

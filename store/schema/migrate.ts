@@ -11,9 +11,13 @@ export const latestVersion = versions.length
 
 export interface SchemaOptions {
   readonly reader: Reader
-  command(sql: string, params: Readonly<Record<string, string | number>>, signal: AbortSignal): Promise<void>
+  readonly command: (
+    sql: string,
+    params: Readonly<Record<string, string | number>>,
+    signal: AbortSignal,
+  ) => Promise<void>
   /** Of the store's name, if it is not there. */
-  createDatabase(signal: AbortSignal): Promise<void>
+  readonly createDatabase: (signal: AbortSignal) => Promise<void>
   readonly log: Log
 }
 

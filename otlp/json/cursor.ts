@@ -121,18 +121,17 @@ export function readString(c: JsonCursor): void {
   c.pos = p + 1
 }
 
-/** The value of a hexadecimal digit; -1 for any other byte. */
-export function hexDigit(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const letter = byte | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+/** By byte: the value of a hexadecimal digit of either case, -1 for any other byte. */
+export const hexValues = new Int8Array(256).fill(-1)
+for (let value = 0; value < 16; value++) {
+  hexValues[value.toString(16).charCodeAt(0)] = hexValues[value.toString(16).toUpperCase().charCodeAt(0)] = value
 }
 
 function codeUnit(bytes: Uint8Array, at: number, end: number): number {
   if (at + 4 > end) return -1
   let unit = 0
   for (let p = at; p < at + 4; p++) {
-    const digit = hexDigit(bytes[p]!)
+    const digit = hexValues[bytes[p]!]!
     if (digit < 0) return -1
     unit = unit * 16 + digit
   }

@@ -50,7 +50,7 @@ export function parseInteger(
 function magnitude(bytes: Uint8Array, start: number, stop: number): void {
   while (start < stop && bytes[start] === char.zero) start++
   if (stop - start > 20) {
-    integer.hi = Infinity
+    integer.hi = two32
     return
   }
   const split = Math.max(start, stop - 9)
@@ -58,13 +58,16 @@ function magnitude(bytes: Uint8Array, start: number, stop: number): void {
   let lower = 0
   for (let p = start; p < split; p++) upper = upper * 10 + (bytes[p]! - char.zero)
   for (let p = split; p < stop; p++) lower = lower * 10 + (bytes[p]! - char.zero)
-  // upper * 10^9 + lower, in halves of which each product stays below 2^53.
-  const upperLow = upper % two16
-  const middle = ((upper - upperLow) / two16) * 1e9
-  const middleLow = middle % two16
-  const low = middleLow * two16 + upperLow * 1e9 + lower
-  integer.lo = low % two32
-  integer.hi = (middle - middleLow) / two16 + Math.floor(low / two32)
+  // upper * 10^9 + lower, in parts of which each product stays below 2^53; quotients by powers of two are exact, and
+  // quicker than remainders of doubles.
+  const upperHigh = Math.floor(upper / two16)
+  const upperLow = upper - upperHigh * two16
+  const middle = upperHigh * 1e9
+  const middleHigh = Math.floor(middle / two16)
+  const low = (middle - middleHigh * two16) * two16 + upperLow * 1e9 + lower
+  const carry = Math.floor(low / two32)
+  integer.lo = low - carry * two32
+  integer.hi = middleHigh + carry
 }
 
 /** The digits of a number with a fraction or exponent; undefined when it is not an integer. Zero exponents are rare: text. */

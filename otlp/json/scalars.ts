@@ -13,7 +13,7 @@ import type { Field } from '../schema.ts'
 import { refuse } from '../wire.ts'
 import {
   char,
-  hexDigit,
+  hexValues,
   type JsonCursor,
   peek,
   readLiteral,
@@ -159,11 +159,12 @@ function writeId(out: ByteWriter, field: Field, bytes: Uint8Array, start: number
   reserve(out, length)
   const target = out.bytes
   const p = out.length
-  target.fill(0, p, p + length)
-  for (let i = 0; i < digits; i++) {
-    const digit = hexDigit(bytes[start + i]!)
-    if (digit < 0) refuse(`${field.name}: a string of hexadecimal digits is expected`, at)
-    target[p + (i >>> 1)]! |= i % 2 === 0 ? digit << 4 : digit
+  if (length > 0) target[p + length - 1] = 0
+  for (let i = 0; i < digits; i += 2) {
+    const high = hexValues[bytes[start + i]!]!
+    const low = i + 1 < digits ? hexValues[bytes[start + i + 1]!]! : 0
+    if ((high | low) < 0) refuse(`${field.name}: a string of hexadecimal digits is expected`, at)
+    target[p + (i >>> 1)] = (high << 4) | low
   }
   out.length = p + length
 }

@@ -119,13 +119,14 @@ export async function runRole(
   tell({ type: 'ready', facts: running.facts })
 }
 
-/** One line for the person who started it. */
+/** One line for the person who started it; a refused address is said alike, whichever room was refused. */
 export function explain(error: unknown): string {
-  if (error instanceof Error && 'code' in error && 'address' in error && 'port' in error) {
-    const at = `${String(error.address)}:${String(error.port)}`
-    if (error.code === 'EADDRINUSE') return `${at} is in use by another program`
-    if (error.code === 'EACCES') return `may not listen on ${at} (permission denied)`
-    if (error.code === 'EADDRNOTAVAIL') return `${at} is not an address of this machine`
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (!('code' in cause && 'address' in cause && 'port' in cause)) continue
+    const at = `${String(cause.address)}:${String(cause.port)}`
+    if (cause.code === 'EADDRINUSE') return `${at} is in use by another program`
+    if (cause.code === 'EACCES') return `may not listen on ${at} (permission denied)`
+    if (cause.code === 'EADDRNOTAVAIL') return `${at} is not an address of this machine`
   }
   return messageOf(error)
 }

@@ -62,7 +62,8 @@ export class RoleProcess {
     clearTimeout(this.#restart)
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return true
-    const ended = new Promise<boolean>((resolve) => child.once('exit', (code) => resolve(code === 0)))
+    const wasReady = this.#ready
+    const ended = new Promise<boolean>((resolve) => child.once('exit', (code) => resolve(code === 0 || !wasReady)))
     if (child.connected) child.send({ type: 'stop' } satisfies Message)
     else child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), withinMs)

@@ -42,7 +42,10 @@ export function createGrpcServer(services: Services): GrpcServer {
     call(stream, headers, services)
   })
   server.on('sessionError', (error) => services.log.debug({ error: messageOf(error) }, 'OTLP/gRPC connection'))
-  server.on('error', (error) => services.log.error({ error: messageOf(error) }, 'OTLP/gRPC listener'))
+  // What keeps it from listening at all is told to whoever opens it.
+  server.on('error', (error) => {
+    if (server.listening) services.log.error({ error: messageOf(error) }, 'OTLP/gRPC listener')
+  })
   server.on('drop', () => {
     services.figures.dropped.grpc++
   })

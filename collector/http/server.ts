@@ -140,6 +140,9 @@ function createHttp(services: Services, handle: (request: IncomingMessage, respo
   server.on('drop', () => {
     services.figures.dropped.http++
   })
-  server.on('error', (error) => services.log.error({ error: messageOf(error) }, 'OTLP/HTTP listener'))
+  // What keeps it from listening at all is told to whoever opens it.
+  server.on('error', (error) => {
+    if (server.listening) services.log.error({ error: messageOf(error) }, 'OTLP/HTTP listener')
+  })
   return server
 }

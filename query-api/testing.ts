@@ -10,7 +10,9 @@ export interface QuestionStore {
   /** The questions asked, in order. */
   readonly asked: Pick<Query<unknown>, 'name' | 'sql' | 'params'>[]
   insert(table: 'spans' | 'resources', rows: readonly object[]): Promise<void>
-  /** The rows of any statement, as JSONCompactEachRow. */
+  /** Any statement without an answer. */
+  run(sql: string): Promise<void>
+  /** The rows of any question. */
   rows(sql: string): Promise<unknown[][]>
   close(): Promise<void>
 }
@@ -42,6 +44,9 @@ export async function openQuestionStore(): Promise<QuestionStore> {
     },
     async insert(table, rows) {
       await post(`INSERT INTO ${table} FORMAT JSONEachRow`, rows.map((row) => JSON.stringify(row)).join('\n'))
+    },
+    async run(sql) {
+      await post(sql)
     },
     async rows(sql) {
       const lines = (await post(`${sql} FORMAT JSONCompactEachRow`)).split('\n')

@@ -51,3 +51,18 @@ export async function all<Row>(asker: Asker, question: Question<Row>): Promise<R
   for await (const batch of stream(asker, question)) for (const row of batch) rows.push(row)
   return rows
 }
+
+/** The rows in batches, asked for at once and not only when they are wanted; abort the asker's signal when they never are. */
+export function streamNow<Row>(asker: Asker, question: Question<Row>): AsyncGenerator<readonly Row[]> {
+  const batches = stream(asker, question)[Symbol.asyncIterator]()
+  const first = batches.next()
+  // Whoever takes the rows sees the error; until then nobody does.
+  first.catch(() => undefined)
+  return (async function* () {
+    try {
+      for (let batch = await first; batch.done !== true; batch = await batches.next()) yield batch.value
+    } finally {
+      await batches.return?.()
+    }
+  })()
+}

@@ -1,5 +1,5 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import { stream, type Asker } from './ask.ts'
+import { streamNow, type Asker } from './ask.ts'
 import { spanIdHex } from './spans.ts'
 import { copyColumnCount, copyColumns, decodeCopyKey, ofTrace } from './trace-skeleton.ts'
 
@@ -57,9 +57,9 @@ const columns = `${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, ${copy
   events.time_ns, events.name, events.attributes, events.dropped_attributes_count,
   links, dropped_links_count`
 
-/** Every row of a trace with everything in it, by start time, copies included. */
+/** Every row of a trace with everything in it, by start time, copies included. Asked for at once. */
 export function traceDetails(asker: Asker, traceId: string): AsyncIterable<readonly StoredSpan[]> {
-  return stream(asker, {
+  return streamNow(asker, {
     name: 'trace_details',
     sql: `SELECT ${columns} FROM spans WHERE ${ofTrace} ORDER BY start_ns, duration_ns DESC, span_id`,
     params: { traceId },

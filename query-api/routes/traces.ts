@@ -51,13 +51,19 @@ async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
 }
 
 async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
-  const { rows, scopes } = await traceSkeleton(asker, traceId)
-  if (rows.length === 0) throw new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
-  return {
-    rebuilt: rebuild(traceId, rows, nowNanos()),
-    resources: await traceResources(asker, traceId),
-    scopes,
-    details: traceDetails(asker, traceId),
+  // All three at once: most traces are small, and then it is the ways to the store and back that take the time.
+  const unwanted = new AbortController()
+  const details = traceDetails({ ...asker, signal: AbortSignal.any([asker.signal, unwanted.signal]) }, traceId)
+  try {
+    const [{ rows, scopes }, resources] = await Promise.all([
+      traceSkeleton(asker, traceId),
+      traceResources(asker, traceId),
+    ])
+    if (rows.length === 0) throw new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+    return { rebuilt: rebuild(traceId, rows, nowNanos()), resources, scopes, details }
+  } catch (error) {
+    unwanted.abort()
+    throw error
   }
 }
 

@@ -42,18 +42,22 @@ export const char = {
 
 /** Moves to the next byte that is not white space and returns it; -1 at the end. */
 export function peek(c: JsonCursor): number {
+  const { bytes, pos } = c
+  // Most JSON has no white space at all.
+  if (pos < bytes.length && bytes[pos]! > 0x20) return bytes[pos]!
+  return peekBehindSpace(c)
+}
+
+function peekBehindSpace(c: JsonCursor): number {
   const { bytes } = c
   let p = c.pos
   while (p < bytes.length) {
     const byte = bytes[p]!
-    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) {
-      c.pos = p
-      return byte
-    }
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break
     p++
   }
   c.pos = p
-  return -1
+  return p < bytes.length ? bytes[p]! : -1
 }
 
 /** Refuses the byte at the cursor, or the end of the text. */

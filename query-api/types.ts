@@ -321,7 +321,7 @@ export interface RetentionAnswer {
   newestReceivedUnixNano: TimeText | null
   spans: number
   bytesOnDisk: number
-  /** Days of receipt (UTC, `2026-01-31`) that were removed, newest first, with the reason. */
+  /** Days of receipt (UTC, `2026-01-31`) that were removed, the last removed first, with the reason in words. */
   droppedDays: { day: string; reason: string; droppedAtUnixNano: TimeText }[]
 }
 

@@ -32,24 +32,24 @@ export async function retention(asker: Asker): Promise<RetentionAnswer> {
   }
 }
 
-/** The days that retention has removed, newest first; none where the schema has no such table yet. */
-async function dropped(asker: Asker): Promise<RetentionAnswer['droppedDays']> {
-  const tables = await all(asker, {
-    name: 'dropped_days_table',
-    sql: `SELECT name FROM system.tables WHERE database = currentDatabase() AND name = 'dropped_days'`,
-    ofServer: true,
-    params: {},
-    maxRows: 1,
-    decode: (row) => String(row[0]),
-  })
-  if (tables.length === 0) return []
+const reasons: ReadonlyMap<string, string> = new Map([
+  ['age', 'older than spans are to be kept'],
+  ['disk', 'the disk was fuller than it may be'],
+])
+
+/** The days that retention has removed, the last removed first. */
+function dropped(asker: Asker): Promise<RetentionAnswer['droppedDays']> {
   return all(asker, {
     name: 'dropped_days',
-    sql: `SELECT toString(day), reason, toString(toUnixTimestamp64Nano(toDateTime64(dropped_at, 9, 'UTC')))
-      FROM dropped_days ORDER BY day DESC LIMIT 100`,
+    sql: `SELECT toString(day), reason, toUnixTimestamp64Nano(toDateTime64(dropped_at, 9, 'UTC'))
+      FROM dropped_days ORDER BY dropped_at DESC, day DESC LIMIT 100`,
     ofServer: true,
     params: {},
     maxRows: 100,
-    decode: (row) => ({ day: String(row[0]), reason: String(row[1]), droppedAtUnixNano: String(row[2]) }),
+    decode: (row) => ({
+      day: String(row[0]),
+      reason: reasons.get(String(row[1])) ?? String(row[1]),
+      droppedAtUnixNano: String(row[2]),
+    }),
   })
 }

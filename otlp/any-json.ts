@@ -1,19 +1,8 @@
-import { ByteWriter, reserve, writeAscii, writeByte, writeBytes, written } from './byte-writer.ts'
+import { type ByteWriter, reserve, writeAscii, writeByte, writeBytes } from './byte-writer.ts'
 import { anyValueTag, arrayValueTag, keyValueListTag, keyValueTag, linkTag } from './fields.ts'
 import { maxDepth } from './limits.ts'
 import { isUtf8Range, sanitize } from './utf8.ts'
-import {
-  checkWholeFields,
-  Cursor,
-  doubleOf,
-  readFixed32,
-  readFixed64,
-  readEnd,
-  readTag,
-  readVarint,
-  refuse,
-  skipField,
-} from './wire.ts'
+import { Cursor, doubleOf, readFixed32, readFixed64, readEnd, readTag, readVarint, refuse, skipField } from './wire.ts'
 
 // Each takes a message's fields as wire bytes and writes canonical OTLP/JSON: int64 as strings, doubles as the shortest
 // number that reads back the same or "NaN", "Infinity", "-Infinity", bytes as base64, ids as lower-case hexadecimal, text
@@ -138,45 +127,64 @@ function name(out: ByteWriter, first: number, text: string): void {
   writeAscii(out, text)
 }
 
-function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
+/**
+ * Pieces of one message, start and end in turn, that protobuf merges by reading one behind the other. They are read where
+ * they stand: copies of them, held on every level of a deep value, would take 64 times its size.
+ */
+type Pieces = number[]
+
+// `more`: pieces of the same value behind the first, which is at the cursor.
+function anyValue(out: ByteWriter, c: Cursor, depth: number, more?: Pieces): void {
   if (depth > maxDepth) refuse(`value nested deeper than ${maxDepth} levels`, c.pos)
-  const { bytes, pos: start, end } = c
+  const { bytes, end } = c
   // The last of the oneof's fields on the wire is the one that is set.
   let set = 0
   let at = 0
   let stop = 0
-  let arrays = 0
-  let kvlists = 0
-  while (c.pos < end) {
-    const tag = readTag(c)
-    switch (tag) {
-      case anyValueTag.arrayValue:
-      case anyValueTag.kvlistValue:
-      case anyValueTag.stringValue:
-      case anyValueTag.bytesValue:
-        if (tag === anyValueTag.arrayValue) arrays++
-        else if (tag === anyValueTag.kvlistValue) kvlists++
-        stop = readEnd(c)
-        at = c.pos
-        c.pos = stop
-        set = tag
-        break
-      case anyValueTag.boolValue:
-      case anyValueTag.intValue:
-        readVarint(c)
-        set = tag
-        break
-      case anyValueTag.doubleValue:
-        readFixed64(c)
-        set = tag
-        break
-      default:
-        skipField(c, tag, 0)
+  let arrays: Pieces | undefined
+  let kvlists: Pieces | undefined
+  for (let piece = 0; ; piece += 2) {
+    while (c.pos < c.end) {
+      const tag = readTag(c)
+      switch (tag) {
+        case anyValueTag.stringValue:
+        case anyValueTag.bytesValue:
+          stop = readEnd(c)
+          at = c.pos
+          c.pos = stop
+          set = tag
+          break
+        case anyValueTag.arrayValue:
+          arrays = withNext(c, arrays)
+          set = tag
+          break
+        case anyValueTag.kvlistValue:
+          kvlists = withNext(c, kvlists)
+          set = tag
+          break
+        case anyValueTag.boolValue:
+        case anyValueTag.intValue:
+          readVarint(c)
+          set = tag
+          break
+        case anyValueTag.doubleValue:
+          readFixed64(c)
+          set = tag
+          break
+        default:
+          skipField(c, tag, 0)
+      }
     }
+    if (more === undefined || piece === more.length) break
+    c.pos = more[piece]!
+    c.end = more[piece + 1]!
   }
+  const { lo, hi } = c
   // What a later field replaced is not written, but refused when broken like everything else.
-  if (arrays > 0 && set !== anyValueTag.arrayValue) replaced(out, bytes, start, end, anyValueTag.arrayValue, depth)
-  if (kvlists > 0 && set !== anyValueTag.kvlistValue) replaced(out, bytes, start, end, anyValueTag.kvlistValue, depth)
+  const { length } = out
+  if (arrays && set !== anyValueTag.arrayValue) values(out, c, arrays, arrayValueTag.values, anyValue, depth + 1)
+  if (kvlists && set !== anyValueTag.kvlistValue) values(out, c, kvlists, keyValueListTag.values, keyValue, depth + 1)
+  out.length = length
   switch (set) {
     case anyValueTag.stringValue:
       writeAscii(out, '{"stringValue":')
@@ -184,16 +192,16 @@ function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
       break
     case anyValueTag.boolValue:
       // A varint of any width: true when any bit is set.
-      writeAscii(out, (c.lo | c.hi) === 0 ? '{"boolValue":false' : '{"boolValue":true')
+      writeAscii(out, (lo | hi) === 0 ? '{"boolValue":false' : '{"boolValue":true')
       break
     case anyValueTag.intValue:
       writeAscii(out, '{"intValue":"')
-      appendInt64(out, c.lo, c.hi)
+      appendInt64(out, lo, hi)
       writeByte(out, quote)
       break
     case anyValueTag.doubleValue:
       writeAscii(out, '{"doubleValue":')
-      appendJsonDouble(out, doubleOf(c.lo, c.hi))
+      appendJsonDouble(out, doubleOf(lo, hi))
       break
     case anyValueTag.bytesValue:
       writeAscii(out, '{"bytesValue":"')
@@ -201,18 +209,13 @@ function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
       writeByte(out, quote)
       break
     case anyValueTag.arrayValue:
-    case anyValueTag.kvlistValue: {
-      const times = set === anyValueTag.arrayValue ? arrays : kvlists
-      const nested = times > 1 ? merged(bytes, start, end, set) : cursorAt(c, at, stop)
-      if (set === anyValueTag.arrayValue) {
-        writeAscii(out, '{"arrayValue":')
-        values(out, nested, arrayValueTag.values, anyValue, depth + 1)
-      } else {
-        writeAscii(out, '{"kvlistValue":')
-        values(out, nested, keyValueListTag.values, keyValue, depth + 1)
-      }
+      writeAscii(out, '{"arrayValue":')
+      values(out, c, arrays!, arrayValueTag.values, anyValue, depth + 1)
       break
-    }
+    case anyValueTag.kvlistValue:
+      writeAscii(out, '{"kvlistValue":')
+      values(out, c, kvlists!, keyValueListTag.values, keyValue, depth + 1)
+      break
     default:
       writeByte(out, braceOpen)
   }
@@ -220,57 +223,40 @@ function anyValue(out: ByteWriter, c: Cursor, depth: number): void {
   c.pos = c.end = end
 }
 
-function replaced(out: ByteWriter, bytes: Uint8Array, start: number, end: number, tag: number, depth: number): void {
-  const { length } = out
-  const nested = merged(bytes, start, end, tag)
-  if (tag === anyValueTag.arrayValue) values(out, nested, arrayValueTag.values, anyValue, depth + 1)
-  else values(out, nested, keyValueListTag.values, keyValue, depth + 1)
-  out.length = length
-}
-
-// The same cursor serves nested messages: whoever calls sets `end` back.
-function cursorAt(c: Cursor, start: number, end: number): Cursor {
-  c.pos = start
-  c.end = end
-  return c
-}
-
-/** All occurrences of a message field, one behind the other: that is how protobuf merges messages. */
-function merged(bytes: Uint8Array, start: number, end: number, tag: number): Cursor {
-  const all = new ByteWriter(end - start)
-  const c = new Cursor(bytes, start, end)
-  while (c.pos < end) {
-    const found = readTag(c)
-    if (found === tag) {
-      const stop = readEnd(c)
-      checkWholeFields(bytes, c.pos, stop)
-      writeBytes(all, bytes, c.pos, stop)
-      c.pos = stop
-    } else skipField(c, found, 0)
-  }
-  return new Cursor(written(all))
+// Takes the message field at the cursor as one more piece.
+function withNext(c: Cursor, pieces: Pieces | undefined): Pieces {
+  const stop = readEnd(c)
+  const all = pieces ?? []
+  all.push(c.pos, stop)
+  c.pos = stop
+  return all
 }
 
 type Append = (out: ByteWriter, c: Cursor, depth: number) => void
 
-// ArrayValue and KeyValueList: `{"values":[…]}`, `{}` when empty.
-function values(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: number): void {
-  const { length } = out
-  writeAscii(out, openValues)
-  list(out, c, tag, append, depth)
-  if (out.length === length + openValues.length + '[]'.length) {
-    out.length = length
-    writeByte(out, braceOpen)
+// ArrayValue and KeyValueList: `{"values":[…]}`, `{}` when empty. The same cursor serves all nested messages.
+function values(out: ByteWriter, c: Cursor, pieces: Pieces, tag: number, append: Append, depth: number): void {
+  writeAscii(out, '{"values":[')
+  const first = out.length
+  for (let piece = 0; piece < pieces.length; piece += 2) {
+    c.pos = pieces[piece]!
+    c.end = pieces[piece + 1]!
+    items(out, c, tag, append, depth, first)
   }
+  if (out.length === first) out.length = first - '"values":['.length
+  else writeByte(out, bracketClose)
   writeByte(out, braceClose)
 }
 
-const openValues = '{"values":'
-
 function list(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: number): void {
-  const { end } = c
   writeByte(out, bracketOpen)
-  const first = out.length
+  items(out, c, tag, append, depth, out.length)
+  writeByte(out, bracketClose)
+}
+
+// Every field of that tag in the message at the cursor; a comma before each that does not begin at `first`.
+function items(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: number, first: number): void {
+  const { end } = c
   while (c.pos < end) {
     const found = readTag(c)
     if (found !== tag) {
@@ -284,34 +270,29 @@ function list(out: ByteWriter, c: Cursor, tag: number, append: Append, depth: nu
     c.pos = stop
     c.end = end
   }
-  writeByte(out, bracketClose)
 }
 
 function keyValue(out: ByteWriter, c: Cursor, depth: number): void {
-  const { bytes, pos: start, end } = c
+  const { bytes, end } = c
   let key = 0
   let keyEnd = 0
-  let value = 0
-  let valueEnd = 0
-  let times = 0
+  let value: Pieces | undefined
   while (c.pos < end) {
     const tag = readTag(c)
     if (tag === keyValueTag.key) {
       keyEnd = readEnd(c)
       key = c.pos
       c.pos = keyEnd
-    } else if (tag === keyValueTag.value) {
-      valueEnd = readEnd(c)
-      value = c.pos
-      c.pos = valueEnd
-      times++
-    } else skipField(c, tag, 0)
+    } else if (tag === keyValueTag.value) value = withNext(c, value)
+    else skipField(c, tag, 0)
   }
   writeAscii(out, '{"key":')
   appendJsonString(out, bytes, key, keyEnd)
-  if (times > 0) {
+  if (value !== undefined) {
     writeAscii(out, ',"value":')
-    anyValue(out, times > 1 ? merged(bytes, start, end, keyValueTag.value) : cursorAt(c, value, valueEnd), depth)
+    c.pos = value[0]!
+    c.end = value[1]!
+    anyValue(out, c, depth, value.length > 2 ? value.slice(2) : undefined)
   }
   writeByte(out, braceClose)
   c.pos = c.end = end

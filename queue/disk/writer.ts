@@ -40,6 +40,8 @@ const groupBytes = 32 * 1024 * 1024
 /** Bodies that wait in memory for the group before theirs. */
 const maxPendingBytes = 64 * 1024 * 1024
 const housekeepingMs = 1000
+/** A full log says so in its health until something is taken again, or nobody tried for so long. */
+const refusalShownMs = 10_000
 
 /**
  * The disk log's writing side. There is one writer for a folder, which makes, writes, cuts and deletes everything in it
@@ -74,6 +76,8 @@ class DiskWriter implements QueueWriter {
   #sequence = 0n
   #published = -1n
   #tooOld = false
+  /** The last append was refused, why and when. */
+  #refusal: { readonly reason: string; readonly at: number } | undefined
 
   constructor(options: DiskWriterOptions, io: SegmentIo) {
     this.#options = options
@@ -130,8 +134,10 @@ class DiskWriter implements QueueWriter {
     const full = this.#fullness(bytes)
     if (full !== undefined) {
       this.#metrics.refused.inc(records.length)
+      this.#refusal = { reason: full, at: performance.now() }
       return Promise.reject(new AppError('OVERLOADED', full))
     }
+    this.#refusal = undefined
     return this.#enqueue(outgoing, bytes, signal)
   }
 
@@ -156,8 +162,9 @@ class DiskWriter implements QueueWriter {
   health(): Health {
     if (this.#state !== 'open') return { ok: false, reason: 'the disk log is not open' }
     if (this.#problem !== undefined) return { ok: false, reason: this.#problem }
-    const full = this.#fullness(0)
-    return full === undefined ? { ok: true } : { ok: false, reason: full }
+    const refusal = this.#refusal
+    if (refusal && performance.now() - refusal.at < refusalShownMs) return { ok: false, reason: refusal.reason }
+    return { ok: true }
   }
 
   async #openLog(folder: string): Promise<void> {

@@ -21,7 +21,7 @@ export const foldersOf = (folder: string): EngineFolders => ({
 const MiB = 1024 * 1024
 
 /** What guests may read beside the project's tables: what tools need to find their way, nothing that others do. */
-const guestSystemTables = [
+export const guestSystemTables: readonly string[] = [
   'aggregate_function_combinators',
   'collations',
   'columns',
@@ -43,7 +43,7 @@ const guestSystemTables = [
   'tables',
   'time_zones',
   'zeros',
-] as const
+]
 
 /**
  * Writes the engine's configuration. chDB knows one user; what a session may do is its role: `owner` everything, `guest`

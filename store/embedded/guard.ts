@@ -1,14 +1,17 @@
 import { codes, EngineError } from './engine-error.ts'
+import { guestSystemTables } from './engine-config.ts'
 import { type Token, tokens } from './sql-text.ts'
 
 /**
  * What readonly=1 and the guest's role leave open, tried against chDB 26.7: `SELECT … INTO OUTFILE` writes a file (it is
  * the client's part of the engine that does it), the function `file()` reads one, `system.processes` shows the queries of
- * others, KILL QUERY ends them, USE and SET change the session for the next. So a guest's statement must be one of a few
+ * others and `system.errors` their words, KILL QUERY ends them, USE and SET change the session for the next. So a guest's statement must be one of a few
  * kinds and free of those words. It is judged, and run, in the engine's own spelling, where comments, heredocs and odd
  * quoting are gone and where there is exactly one statement.
  */
 const kinds: ReadonlySet<string> = new Set(['SELECT', 'WITH', 'SHOW', 'DESCRIBE', 'EXISTS', 'EXPLAIN'])
+
+const readable: ReadonlySet<string> = new Set(guestSystemTables)
 
 /** What may follow SHOW. */
 const shown: ReadonlySet<string> = new Set(
@@ -19,8 +22,10 @@ const shown: ReadonlySet<string> = new Set(
 const outside =
   /^(file|catboostevaluate|reversednsquery|addressto\w+|getmacro|getserver\w+|getclienthttpheader|ai\w+)$/i
 
-/** Tables that the engine shows to everybody, whatever was granted. */
-const othersQueries = /^(user_)?processes$/i
+/** A name of the database `system`, which the engine itself only guards in part: some of its tables it shows to all. */
+const systemName = /^`?system`?$/i
+
+const isNamed = (token: Token | undefined): token is Token => token?.kind === 'word' || token?.kind === 'quoted'
 
 const refused = (why: string) =>
   new EngineError(
@@ -42,22 +47,29 @@ export function guardGuest(
 ): void {
   let previous: Token | undefined
   const words: string[] = []
+  let beforeDot = false
+  let isApply = false
   for (const token of tokens(canonical)) {
     const { kind, text } = token
     if (kind === 'word' && words.length < 2) words.push(text.toUpperCase())
-    const isName = kind === 'word' || kind === 'quoted'
+    const isName = isNamed(token)
     if (isName && /^outfile$/i.test(text) && /^into$/i.test(previous?.text ?? '')) throw refused('INTO OUTFILE')
-    if (isName && othersQueries.test(text)) throw refused(`${text} shows the queries of others`)
-    if (text === '(' && (previous?.kind === 'word' || previous?.kind === 'quoted')) {
+    if (beforeDot && isName && !readable.has(text.toLowerCase())) throw refused(`system.${text}`)
+    beforeDot = text === '.' && isNamed(previous) && systemName.test(previous.text)
+    if (text === '(' && isNamed(previous)) {
       const name = previous.text.toLowerCase()
       if (outside.test(name) || tableFunctions.has(name)) throw refused(`${name}() reaches outside of the database`)
     }
+    // `* APPLY(file)` calls a function without its brackets.
+    if (isApply && text !== '(' && outside.test(text)) throw refused(`${text}() reaches outside of the database`)
+    isApply = /^apply$/i.test(text) || (isApply && text === '(')
     if (
       text === 'Identifier' &&
       previous?.text === ':' &&
-      [...params.values()].some((value) => /processes/i.test(value))
-    )
-      throw refused('processes shows the queries of others')
+      [...params.values()].some((value) => systemName.test(value))
+    ) {
+      throw refused('system as a parameter')
+    }
     previous = token
   }
   const [kind = '', object = ''] = words

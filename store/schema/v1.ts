@@ -1,3 +1,5 @@
+import { spanIndexes, statements as views } from './otel-views.ts'
+
 /**
  * Version 1 of the schema: traces. How it lies was measured (bench/RESULTS.md).
  *
@@ -73,7 +75,8 @@ export const statements: readonly string[] = [
   INDEX idx_attribute_string mapValues(attributes_string) TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX idx_attribute_int mapValues(attributes_int) TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX idx_duration duration_ns TYPE minmax GRANULARITY 1,
-  INDEX idx_queue_offset _queue_offset TYPE minmax GRANULARITY 64
+  INDEX idx_queue_offset _queue_offset TYPE minmax GRANULARITY 64,
+  ${spanIndexes.join(',\n  ')}
 ) ENGINE = MergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, intDiv(start_ns, 60000000000), service, name)
@@ -122,4 +125,5 @@ SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, f
   dropped_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = MergeTree
 ORDER BY (day, dropped_at)`,
+  ...views,
 ]

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { Agent, request } from 'node:http'
+import { connect as connectTcp } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { answerOf, frameOf, open } from './grpc/testing.ts'
 import { protobuf, send, wire } from './http/testing.ts'
@@ -85,6 +86,21 @@ test('what does not end by the deadline is cut off', async () => {
   expect(performance.now() - before).toBeLessThan(3_000)
   expect(await lost).toBe('cut off')
   expect((await viaGrpc).headers['grpc-status']).toBeUndefined()
+})
+
+test('a gRPC peer that never closes its side does not hold up the stop', async () => {
+  const to = (started = await startCollector())
+  const { hostname, port } = new URL(to.grpc)
+  const socket = connectTcp(Number(port), hostname)
+  socket.on('error', () => {})
+  // Never read, so never seen to end.
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0')
+  await once(socket, 'connect')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const before = performance.now()
+  await to.collector.close(AbortSignal.timeout(300))
+  expect(performance.now() - before).toBeLessThan(2_000)
+  socket.destroy()
 })
 
 test('closing twice, and before opening, is no error', async () => {

@@ -12,7 +12,7 @@ import { Figures } from './figures.ts'
 import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
 import { loadRequestIdOf } from './hash.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { closed, listen } from './listen.ts'
+import { closed, connectionLimit, listen } from './listen.ts'
 import { Peers } from './peers.ts'
 import { Sweep } from './sweep.ts'
 
@@ -97,6 +97,7 @@ class OtlpCollector implements Collector {
     }
     const http = await createHttpServer(services, allowedOrigins)
     const grpc = createGrpcServer(services)
+    http.server.maxConnections = grpc.server.maxConnections = connectionLimit()
     const httpAddress = await listen(http.server, httpAt.host, httpAt.port)
     try {
       const grpcAddress = await listen(grpc.server, grpcAt.host, grpcAt.port)

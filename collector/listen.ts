@@ -18,6 +18,23 @@ export function listen(server: Server, host: string, port: number): Promise<Addr
   })
 }
 
+// For the queue's segments, the standard streams, the engine of the event loop, and some air.
+const otherFiles = 256
+const mostConnections = 8_192
+
+/**
+ * Connections that each of two listeners may have. Beyond it new ones are closed at once, while there still are file
+ * descriptors for everything else; without it a flood of idle ones would leave none for the queue.
+ */
+export function connectionLimit(): number {
+  const { report } = process
+  Object.assign(report, { excludeNetwork: true })
+  const { userLimits } = report.getReport() as { userLimits?: { open_files?: { soft?: number | 'unlimited' } } }
+  const files = userLimits?.open_files?.soft
+  if (typeof files !== 'number') return mostConnections
+  return Math.max(16, Math.min(mostConnections, Math.floor((files - otherFiles) / 2)))
+}
+
 /** Resolves when the server has closed and its last connection has ended; at once when it never listened. */
 export function closed(server: Server): Promise<void> {
   return new Promise((resolve, reject) => {

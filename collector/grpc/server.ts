@@ -1,10 +1,4 @@
-import {
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2'
+import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { messageOf } from '../../base/errors.ts'
 import type { Services } from '../exchange.ts'
 import { Refusal } from '../refusal.ts'
@@ -33,8 +27,7 @@ export function createGrpcServer(services: Services): GrpcServer {
       enablePush: false,
     },
   })
-  const sessions = new Sessions(services.sweep)
-  server.on('session', (session: ServerHttp2Session) => sessions.opened(session))
+  const sessions = new Sessions(server, services.sweep)
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     // Resets and broken connections; the exchange sees them as `close`.
     stream.on('error', () => {})

@@ -1,4 +1,5 @@
-import type { Http2Session, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Http2Server, Http2Session, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { Expiring, Sweep } from '../sweep.ts'
 
 // A client says hello (its SETTINGS) at once.
@@ -7,23 +8,34 @@ const helloMs = 10_000
 const idleMs = 10 * 60_000
 // Longer than a call can last: its answer is there, but is not taken.
 const maxCallMs = 55_000
+// For a peer to close its side after GOAWAY.
+const farewellMs = 5_000
 const sessionWindowBytes = 8 * 1024 * 1024
 
 /** Open connections: ends those that never speak, that are idle for long, or whose answers are not read. */
 export class Sessions {
   readonly #sweep: Sweep
   readonly #open = new Map<Http2Session, Watch>()
+  #connecting: Socket | undefined
 
-  constructor(sweep: Sweep) {
+  constructor(server: Http2Server, sweep: Sweep) {
     this.#sweep = sweep
+    // A session that was closed in good order leaves its socket to the peer, even when it is destroyed later, and hides
+    // it from us. The server makes the session within its own `connection` listener, which comes after this one.
+    server.prependListener('connection', (socket: Socket) => {
+      this.#connecting = socket
+    })
+    server.on('session', (session: ServerHttp2Session) => this.#opened(session))
   }
 
-  opened(session: ServerHttp2Session): void {
+  #opened(session: ServerHttp2Session): void {
     session.setLocalWindowSize(sessionWindowBytes)
-    const watch = new Watch(session)
+    const watch = new Watch(session, this.#connecting)
+    this.#connecting = undefined
     this.#open.set(session, watch)
     this.#sweep.add(watch)
     session.on('remoteSettings', () => watch.spoke())
+    // Told by the server's `sessionError`, too.
     session.on('error', () => {})
     session.on('close', () => {
       this.#open.delete(session)
@@ -41,19 +53,16 @@ export class Sessions {
   /** GOAWAY to all: calls in flight are finished, new ones go elsewhere. Resolves when the last has ended. */
   async closeAll(signal: AbortSignal): Promise<void> {
     const closing = [...this.#open.keys()].map(
-      (session) =>
-        new Promise<void>((resolve) => {
-          session.on('close', resolve)
-          if (signal.aborted) session.destroy()
-          else session.close()
-        }),
+      (session) => new Promise<void>((resolve) => void session.on('close', resolve)),
     )
-    const destroy = (): void => {
-      for (const session of this.#open.keys()) session.destroy()
+    const cut = (): void => {
+      for (const watch of this.#open.values()) watch.cut()
     }
-    signal.addEventListener('abort', destroy)
+    signal.addEventListener('abort', cut)
+    for (const watch of this.#open.values()) watch.farewell()
+    if (signal.aborted) cut()
     await Promise.all(closing)
-    signal.removeEventListener('abort', destroy)
+    signal.removeEventListener('abort', cut)
   }
 }
 
@@ -61,10 +70,13 @@ class Watch implements Expiring {
   // In the order of their beginning, so the first is the oldest.
   readonly #calls = new Map<ServerHttp2Stream, number>()
   readonly #session: ServerHttp2Session
+  readonly #socket: Socket | undefined
   #idleUntil = performance.now() + helloMs
+  #hello = false
 
-  constructor(session: ServerHttp2Session) {
+  constructor(session: ServerHttp2Session, socket: Socket | undefined) {
     this.#session = session
+    this.#socket = socket
   }
 
   get expiresAt(): number {
@@ -73,7 +85,8 @@ class Watch implements Expiring {
   }
 
   spoke(): void {
-    this.#idleUntil = performance.now() + idleMs
+    this.#hello = true
+    this.#idleUntil = performance.now() + (this.#session.closed ? farewellMs : idleMs)
   }
 
   began(stream: ServerHttp2Stream): void {
@@ -85,8 +98,18 @@ class Watch implements Expiring {
     this.spoke()
   }
 
+  farewell(): void {
+    this.#session.close()
+    this.#idleUntil = performance.now() + farewellMs
+  }
+
+  cut(): void {
+    this.#session.destroy()
+    this.#socket?.destroy()
+  }
+
   expire(): void {
-    if (this.#calls.size === 0) this.#session.close()
-    else this.#session.destroy()
+    if (this.#hello && this.#calls.size === 0 && !this.#session.closed) this.farewell()
+    else this.cut()
   }
 }

@@ -57,16 +57,23 @@ export class Consumption {
     return found
   }
 
-  /** Time of receipt, in milliseconds, of the oldest record not yet consumed; undefined when there is none. */
-  async oldestMs(folder: string, end: bigint, firstSegment: bigint | undefined): Promise<number | undefined> {
-    if (this.next >= end || firstSegment === undefined) return undefined
+  /**
+   * Time of receipt, in milliseconds, of the oldest record not yet consumed; undefined when there is none, or its place
+   * is damaged.
+   *
+   * @param bases of all segments, in order
+   */
+  async oldestMs(folder: string, end: bigint, bases: readonly bigint[]): Promise<number | undefined> {
+    if (this.next >= end) return undefined
     if (this.#oldest?.next === this.next) return this.#oldest.ms
-    const segment = this.#last?.segment ?? firstSegment
-    const fd = openSync(join(folder, segmentName(segment)), 'r')
+    const base = bases.findLast((base) => base <= this.next)
+    if (base === undefined) return undefined
+    // A commit at the end of a segment speaks of the record that begins the following one.
+    const position = this.#last?.segment === base ? this.#last.position : segmentHeaderBytes
+    const fd = openSync(join(folder, segmentName(base)), 'r')
     try {
-      const length = await readFully(fd, this.#header, this.#last?.position ?? segmentHeaderBytes)
+      const length = await readFully(fd, this.#header, position)
       const record = decodeRecordHeader(this.#header.subarray(0, length), 0, seedOf(this.#logId))
-      // None here: the next record begins the following segment, and soon after a commit says so.
       if (!record) return undefined
       this.#oldest = { next: this.next, ms: Number(record.receivedAt / 1_000_000n) }
       return this.#oldest.ms

@@ -353,11 +353,7 @@ class DiskWriter implements QueueWriter {
       if (this.#published !== appender.end.next) this.#publish()
       consumption.refresh()
       this.#deleteConsumed(this.#options.keepConsumedMs ?? 0)
-      const oldest = await consumption.oldestMs(
-        this.#options.folder,
-        appender.end.next,
-        [...appender.segments.keys()][0],
-      )
+      const oldest = await consumption.oldestMs(this.#options.folder, appender.end.next, [...appender.segments.keys()])
       this.#tooOld = oldest !== undefined && Date.now() - oldest > this.#maxAgeMs
     } catch (error) {
       this.#log.error({ error: messageOf(error) }, 'cannot look after the disk log')

@@ -102,7 +102,7 @@ function removeDead(out: ByteWriter, firstDead: number): void {
 const names = new ByteWriter(64)
 
 // The field of the name at the cursor; undefined for an unknown name. Writers keep an order, so the field at `hint` is
-// tried on the bytes as they stand, before the name is read as a string: this halves the time that names take.
+// tried on the bytes as they stand, before the name is read as a string: a sixth less for the whole (check.bench.ts).
 function readName(c: JsonCursor, message: Message, hint: number): Field | undefined {
   if (peek(c) !== char.quote) unexpected(c, 'a name in quotes')
   const { fields } = message

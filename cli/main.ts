@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { messageOf } from '../base/errors.ts'
+import type { Address } from './address.ts'
 import * as options from './options.ts'
 import { runRole, type RoleContext, type RoleOptions, type RunningRole } from './role.ts'
+import type { CollectorRoleOptions } from './roles/collector.ts'
+import type { IngestRoleOptions } from './roles/ingest.ts'
+import type { StoreRoleOptions } from './roles/store.ts'
+import type { QueryApiRoleOptions } from './roles/query-api.ts'
 import { uiFolder, up, type UpOptions } from './up.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -47,7 +52,7 @@ function role<Given extends RoleOptions>(
     .action((given: Given) => runRole(name, given, (context) => start(given, context)))
 }
 
-type CollectorOptions = import('./roles/collector.ts').CollectorRoleOptions & RoleOptions
+type CollectorOptions = CollectorRoleOptions & RoleOptions
 role<CollectorOptions>('collector', 'receive OTLP and append it to the queue', async (given, context) =>
   (await import('./roles/collector.ts')).startCollector(given, context),
 )
@@ -57,7 +62,7 @@ role<CollectorOptions>('collector', 'receive OTLP and append it to the queue', a
   .addOption(options.queueSize())
   .addOption(options.allowedOrigin())
 
-type IngestOptions = import('./roles/ingest.ts').IngestRoleOptions & RoleOptions
+type IngestOptions = IngestRoleOptions & RoleOptions
 role<IngestOptions>('ingest', 'take requests off the queue and insert them exactly once', async (given, context) =>
   (await import('./roles/ingest.ts')).startIngest(given, context),
 )
@@ -66,7 +71,7 @@ role<IngestOptions>('ingest', 'take requests off the queue and insert them exact
   .addOption(options.clickhouseUser())
   .addOption(options.clickhousePassword())
 
-type StoreOptions = import('./roles/store.ts').StoreRoleOptions & RoleOptions
+type StoreOptions = StoreRoleOptions & RoleOptions
 role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP interface", async (given, context) =>
   (await import('./roles/store.ts')).startStore(given, context),
 )
@@ -78,7 +83,7 @@ role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP inter
   .addOption(options.storeMemory())
   .addOption(options.allowedHost())
 
-type QueryApiOptions = import('./roles/query-api.ts').QueryApiRoleOptions & RoleOptions
+type QueryApiOptions = QueryApiRoleOptions & RoleOptions
 role<QueryApiOptions>('query-api', 'the API and the web UI', async (given, context) =>
   (await import('./roles/query-api.ts')).startQueryApi({ ...given, uiFolder }, context),
 )
@@ -96,7 +101,7 @@ weft
   .description('post captured OTLP/HTTP bodies (protobuf or JSON; .gz, .zst and .zstd are sent with their encoding)')
   .argument('<file...>')
   .addOption(options.otlpHttp())
-  .action(async (files: string[], given: { otlpHttp: import('./address.ts').Address }) => {
+  .action(async (files: string[], given: { otlpHttp: Address }) => {
     const { send } = await import('./send.ts')
     process.exitCode = await send(files, given.otlpHttp)
   })
@@ -119,7 +124,7 @@ setAside
   .argument('[id...]')
   .addOption(options.data())
   .addOption(options.otlpHttp())
-  .action(async (ids: string[], given: { data: string; otlpHttp: import('./address.ts').Address }) =>
+  .action(async (ids: string[], given: { data: string; otlpHttp: Address }) =>
     (await import('./set-aside.ts')).replay(given.data, ids, given.otlpHttp),
   )
 

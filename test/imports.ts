@@ -19,7 +19,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Tests and benches look at a room from outside, with whatever they need for it. */
-const looksFromOutside = /(\.test\.tsx?|\.suite\.ts|\.bench\.ts|\/testing\.ts|\/browser\/.*)$/
+const looksFromOutside = /(\.test\.tsx?|\.suite\.ts|\.bench\.ts|\/testing\.ts|\/(browser|truth)\/.*)$/
 
 const importing = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g
 

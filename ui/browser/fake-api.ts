@@ -41,9 +41,8 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 }
 
-/** Serves the built UI as the real server does, and answers its API from made-up data. */
-export async function startFakeApi(basePath = ''): Promise<FakeApi> {
-  const dist = join(import.meta.dirname, '../dist')
+/** Serves the UI built in `dist` as the real server does, and answers its API from made-up data. */
+export async function startFakeApi(dist: string, basePath = ''): Promise<FakeApi> {
   const page = (await readFile(join(dist, 'index.html'), 'utf8')).replace(
     /<base href="\/"\s*\/?>/,
     `<base href="${basePath}/" />`,

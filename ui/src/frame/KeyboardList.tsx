@@ -41,15 +41,28 @@ const groups: readonly { title: string; keys: readonly (readonly [readonly strin
 
 export function KeyboardList() {
   const [open, setOpen] = useState(false)
-  useKeys({ '?': () => setOpen(true) })
+  // Opened by a key there is no button to go back to.
+  const [byKey, setByKey] = useState(false)
+  useKeys({
+    '?': () => {
+      setByKey(true)
+      setOpen(true)
+    },
+  })
   return (
-    <Dialog.Root open={open} onOpenChange={setOpen}>
+    <Dialog.Root
+      open={open}
+      onOpenChange={(next) => {
+        if (next) setByKey(false)
+        setOpen(next)
+      }}
+    >
       <Dialog.Trigger className="button button-quiet button-icon" aria-label="Keyboard" title="Keyboard (?)">
         <Icon name="keyboard" />
       </Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Backdrop className="dialog-backdrop" />
-        <Dialog.Popup className="dialog">
+        <Dialog.Popup className="dialog" finalFocus={!byKey}>
           <Dialog.Title className="dialog-title">Keyboard</Dialog.Title>
           <div className="keyboard">
             {groups.map(({ title, keys }) => (

@@ -38,8 +38,12 @@ export function TimeControls() {
   const clock = useClock()
   const { now, range, resolved, live, refresh, setRange, setLive } = clock
   const [open, setOpen] = useState(false)
+  const [byKey, setByKey] = useState(false)
   useKeys({
-    t: () => setOpen(true),
+    t: () => {
+      setByKey(true)
+      setOpen(true)
+    },
     r: refresh,
     z: () => setRange(zoomOut(range, now)),
   })
@@ -56,7 +60,13 @@ export function TimeControls() {
         >
           <Icon name="left" size={14} />
         </button>
-        <Popover.Root open={open} onOpenChange={setOpen}>
+        <Popover.Root
+          open={open}
+          onOpenChange={(next) => {
+            if (next) setByKey(false)
+            setOpen(next)
+          }}
+        >
           <Popover.Trigger
             className="button top-range"
             title={`${utc(resolved.from)}\n${utc(resolved.to)}\nShown in local time (${zone(now)})`}
@@ -66,7 +76,7 @@ export function TimeControls() {
           </Popover.Trigger>
           <Popover.Portal>
             <Popover.Positioner sideOffset={6} align="end">
-              <Popover.Popup className="popup time" aria-label="Time range">
+              <Popover.Popup className="popup time" aria-label="Time range" finalFocus={!byKey}>
                 <TimePicker
                   onPick={(next) => {
                     setOpen(false)

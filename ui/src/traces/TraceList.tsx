@@ -88,6 +88,7 @@ export function TraceList({ traces, marked, onMark, onOpen }: Props) {
                 now={now}
                 search={link}
                 onMark={onMark}
+                onOpen={onOpen}
               />
             )
           })}
@@ -106,9 +107,10 @@ interface RowProps {
   now: number
   search: Search
   onMark: (traceId: string | undefined) => void
+  onOpen: (traceId: string) => void
 }
 
-const Row = memo(function Row({ trace, top, index, marked, longest, now, search, onMark }: RowProps) {
+const Row = memo(function Row({ trace, top, index, marked, longest, now, search, onMark, onOpen }: RowProps) {
   const started = toMs(trace.startTimeUnixNano)
   const part = (Number(trace.durationNanos) / longest) * 100
   return (
@@ -119,6 +121,10 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
       data-marked={marked}
       style={{ transform: `translateY(${top}px)` }}
       onMouseEnter={() => onMark(trace.traceId)}
+      onClick={(event) => {
+        // The link does for itself, with all that browsers offer on links; beside it the row opens as well.
+        if (event.target instanceof Element && event.target.closest('a') === null) onOpen(trace.traceId)
+      }}
     >
       <span role="cell" className="list-time number" title={utcNanos(trace.startTimeUnixNano)}>
         {clockTime(started)}

@@ -1,7 +1,7 @@
 import './traces.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import type { TracesAnswer } from '../../../query-api/types.ts'
 import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
 import { Empty, Failed, Waiting } from '../design/State.tsx'
@@ -39,8 +39,19 @@ export function TracesPage() {
   const open = (traceId: string): void => {
     void navigate({ to: '/trace/$traceId', params: { traceId }, search: carried(search) })
   }
-  const nothingYet = retention.data?.newestReceivedUnixNano === null && data?.traces.length === 0
-  if (nothingYet) {
+  const newest = retention.data?.newestReceivedUnixNano
+  // The store was empty, then the first span came: the list is asked anew, and replaces the welcome when it is there.
+  const [phase, setPhase] = useState<'unknown' | 'empty' | 'arrived'>('unknown')
+  const { refresh } = clock
+  useEffect(() => {
+    if (newest === null) setPhase('empty')
+    if (typeof newest === 'string' && phase === 'empty') {
+      setPhase('arrived')
+      refresh()
+    }
+  }, [newest, phase, refresh])
+  const nothingYet = newest === null || phase === 'empty' || (phase === 'arrived' && isPlaceholderData)
+  if (nothingYet && data?.traces.length === 0) {
     return (
       <Suspense>
         <Welcome />

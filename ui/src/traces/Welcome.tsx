@@ -1,26 +1,16 @@
 import { Tabs } from '@base-ui/react/tabs'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect } from 'react'
+import { useQuery } from '@tanstack/react-query'
 import { configQuestion, retentionQuestion } from '../api/questions.ts'
 import { Copy } from '../design/Copy.tsx'
 import { Failed } from '../design/State.tsx'
-import { useClock } from '../frame/clock.tsx'
 import { snippets } from './snippets.ts'
 
 const lookEveryMs = 2000
 
-/** No span has ever arrived: how to send some. The first one takes the reader on by itself. */
+/** No span has ever arrived: how to send some. It looks for the first one; the page around it then takes over. */
 export function Welcome() {
-  const { refresh } = useClock()
-  const queries = useQueryClient()
   const { data, error, refetch } = useQuery(configQuestion)
-  const retention = useQuery({ ...retentionQuestion, refetchInterval: lookEveryMs })
-  const arrived = typeof retention.data?.newestReceivedUnixNano === 'string'
-  useEffect(() => {
-    if (!arrived) return
-    refresh()
-    void queries.invalidateQueries({ queryKey: ['retention'] })
-  }, [arrived, refresh, queries])
+  useQuery({ ...retentionQuestion, refetchInterval: lookEveryMs })
   if (error !== null) return <Failed error={error} what="this server's addresses" onRetry={() => void refetch()} />
   if (data === undefined) return null
   const http = data.otlpHttp ?? 'http://localhost:4318'

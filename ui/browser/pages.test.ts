@@ -1,0 +1,333 @@
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { queryOf, setStage, until, type Stage } from './stage.ts'
+
+let stage: Stage
+let page: Page | undefined
+beforeAll(async () => {
+  stage = await setStage()
+})
+afterEach(async () => {
+  await page?.context().close()
+  page = undefined
+  Object.assign(stage.api, { mode: 'normal', delayMs: 0, droppedDays: [], services: 11 })
+  expect(stage.trouble.splice(0)).toEqual([])
+})
+afterAll(() => stage.close())
+
+const open = async (path: string): Promise<Page> => (page = await stage.open(path))
+
+test('the first page lists traces, and a click opens one', async () => {
+  const page = await open('/')
+  await page.waitForURL(/\/traces/)
+  const first = page.locator('.list-row').first()
+  await first.waitFor()
+  expect(await page.locator('.traces-heading').innerText()).toMatch(/^Newest 100 of 402 traces/)
+  await first.click()
+  await page.waitForURL(/\/trace\/[0-9a-f]{32}/)
+  await page.getByRole('treeitem').first().waitFor()
+  await page.goBack()
+  await page.waitForURL(/\/traces/)
+})
+
+test('a deep link restores the search form and asks the API for exactly that', async () => {
+  const page = await open(
+    '/traces?service=cart&operation=GET%20/cart&min=1ms&max=2s&status=error&order=slowest&limit=50' +
+      '&attribute=http.route=/checkout&attribute=a=b=c&time=30m',
+  )
+  await page.locator('.search').waitFor()
+  expect(await page.getByLabel('Service', { exact: true }).inputValue()).toBe('cart')
+  expect(await page.getByLabel('Operation').inputValue()).toBe('GET /cart')
+  expect(await page.getByLabel('Min duration').inputValue()).toBe('1ms')
+  expect(await page.getByLabel('Status').innerText()).toBe('Error')
+  expect(await page.getByLabel('Order').innerText()).toBe('Slowest first')
+  expect(await page.locator('.chip').allInnerTexts()).toEqual(['http.route = /checkout', 'a = b=c'])
+  expect(await page.locator('.top-range').innerText()).toBe('Last 30 minutes')
+  const asked = await until(
+    () => stage.api.asked.findLast((path) => path.startsWith('/api/traces?')),
+    (path) => path !== undefined,
+  )
+  const query = new URLSearchParams(asked?.split('?')[1])
+  expect(Object.fromEntries(query)).toMatchObject({
+    service: 'cart',
+    operation: 'GET /cart',
+    minDuration: '1ms',
+    maxDuration: '2s',
+    status: 'error',
+    order: 'slowest',
+    limit: '50',
+  })
+  expect(query.getAll('attribute')).toEqual(['http.route=/checkout', 'a=b=c'])
+  expect(BigInt(query.get('end') ?? 0) - BigInt(query.get('start') ?? 0)).toBe(1_800_000_000_000n)
+})
+
+test('the form writes the URL; back and forward work', async () => {
+  const page = await open('/traces')
+  await page.locator('.list-row').first().waitFor()
+  await page.getByLabel('Service', { exact: true }).click()
+  await page.getByRole('option', { name: /^payment/ }).click()
+  await until(
+    () => queryOf(page)['service'],
+    (service) => service === 'payment',
+  )
+  await page.getByLabel('Min duration').fill('5')
+  await page.getByLabel('Min duration').press('Enter')
+  await until(
+    () => queryOf(page)['min'],
+    (min) => min === '5ms',
+  )
+  await page.getByLabel('Add an attribute filter').fill('http.route=/charge')
+  await page.getByLabel('Add an attribute filter').press('Enter')
+  await page.getByRole('button', { name: 'Remove the filter http.route=/charge' }).click()
+  await until(
+    () => queryOf(page)['attribute'],
+    (attribute) => attribute === undefined,
+  )
+  await page.goBack()
+  await page.goBack()
+  await page.goBack()
+  expect(queryOf(page)).toEqual({ service: 'payment' })
+  await until(
+    () => page.getByLabel('Min duration').inputValue(),
+    (value) => value === '',
+  )
+  await page.goForward()
+  expect(queryOf(page)).toEqual({ service: 'payment', min: '5ms' })
+})
+
+test('time: typed, preset, zoomed, moved, live', async () => {
+  const page = await open('/traces')
+  await page.locator('.list-row').first().waitFor()
+  await page.keyboard.press('t')
+  await page.getByLabel('Time range', { exact: true }).last().fill('2h')
+  await page.keyboard.press('Enter')
+  await until(
+    () => queryOf(page)['time'],
+    (time) => time === '2h',
+  )
+  await page.keyboard.press('t')
+  await page.keyboard.type('nonsense')
+  await page.getByText(/can't read “nonsense” as a time/).waitFor()
+  await page.keyboard.press('Escape')
+  await page.locator('.top-range').click()
+  await page.getByRole('button', { name: '15 minutes' }).click()
+  await until(
+    () => queryOf(page)['time'],
+    (time) => time === '15m',
+  )
+  await page.keyboard.press('z')
+  await until(
+    () => queryOf(page)['time'],
+    (time) => time === '30m',
+  )
+  await page.getByRole('button', { name: 'Earlier' }).click()
+  await until(
+    () => queryOf(page)['time'] ?? '',
+    (time) => /^\d{4}-.*Z\/\d{4}-.*Z$/.test(time),
+  )
+  await page.getByRole('switch').click()
+  await until(
+    () => queryOf(page)['live'],
+    (live) => live === '1',
+  )
+})
+
+test('dragging on the chart selects that time', async () => {
+  const page = await open('/traces?limit=500')
+  const plot = page.locator('.scatter .u-over')
+  await plot.waitFor()
+  const box = await plot.boundingBox()
+  if (box === null) throw new Error('the chart has no box')
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 20)
+  await page.mouse.down()
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 40, { steps: 4 })
+  await page.mouse.up()
+  const time = await until(
+    () => queryOf(page)['time'] ?? '',
+    (value) => value.includes('/'),
+  )
+  const [from = 0, to = 0] = time.split('/').map((moment) => Date.parse(moment))
+  expect((to - from) / 3_600_000).toBeCloseTo(0.2, 1)
+})
+
+test('any trace opens from the frame: an id, a traceparent; what is neither is told so', async () => {
+  const page = await open('/services')
+  await page.locator('.list-row').first().waitFor()
+  await page.keyboard.press('o')
+  await page.keyboard.type('xyz')
+  await page.keyboard.press('Enter')
+  await page.getByText('A trace id has 32 hexadecimal digits.').waitFor()
+  await page.getByLabel('Open a trace by its id').fill('00-0ddba11c0ffee0000ddba11c0ffee000-00f067aa0ba902b7-01')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/\/trace\/0ddba11c0ffee0000ddba11c0ffee000/)
+})
+
+test('services: sorted by a click, a row opens its operations, which lead to traces', async () => {
+  const page = await open('/services')
+  await page.locator('.list-row').first().waitFor()
+  await page.getByRole('button', { name: 'p99' }).click()
+  await until(
+    () => queryOf(page)['sort'],
+    (sort) => sort === '-p99',
+  )
+  const header = page.getByRole('columnheader', { name: 'p99' })
+  expect(await header.getAttribute('aria-sort')).toBe('descending')
+  await page.getByRole('button', { name: 'cart', exact: true }).click()
+  await page.getByRole('link', { name: 'GET /cart', exact: true }).click()
+  await page.waitForURL(/\/traces/)
+  expect(queryOf(page)).toEqual({ service: 'cart', operation: 'GET /cart' })
+  await page.goBack()
+  await page.getByRole('button', { name: 'cart', expanded: true }).waitFor()
+})
+
+test('topology: a node opens its figures and leads to its traces', async () => {
+  const page = await open('/topology')
+  await page.locator('.node').first().waitFor()
+  expect(await page.locator('.node').count()).toBe(15)
+  await page.locator('.node', { hasText: 'payment' }).click()
+  await until(
+    () => queryOf(page)['node'],
+    (node) => node === 'service:payment',
+  )
+  const panel = page.getByRole('complementary', { name: 'Figures of payment' })
+  expect(await panel.getByRole('row').count()).toBeGreaterThan(3)
+  await panel.getByRole('link', { name: 'Traces' }).click()
+  await page.waitForURL(/\/traces\?service=payment/)
+})
+
+test('topology: callers stand left of whom they call', async () => {
+  const page = await open('/topology')
+  const left = async (name: string): Promise<number> =>
+    (await page.locator('.node', { hasText: name }).first().boundingBox())?.x ?? 0
+  await page.locator('.node').first().waitFor()
+  expect(await left('frontend')).toBeLessThan(await left('payment'))
+  expect(await left('payment')).toBeLessThan(await left('fraud-check'))
+})
+
+test('topology: a large graph is drawn on a canvas, and its nodes are still buttons', async () => {
+  stage.api.services = 300
+  const page = await open('/topology')
+  await page.locator('canvas.topology-large').waitFor()
+  await page.getByRole('button', { name: /^inventory,/ }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('complementary', { name: 'Figures of inventory' }).waitFor()
+})
+
+test('with no data the first page shows how to send some, and notices the first trace by itself', async () => {
+  stage.api.mode = 'empty'
+  const page = await open('/')
+  await page.getByRole('heading', { name: 'Send the first trace' }).waitFor()
+  for (const language of ['Java', 'Python', 'Node.js']) {
+    await page.getByRole('tab', { name: language }).click()
+    const code = await page.locator('.welcome-code').innerText()
+    expect(code).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318')
+    expect(code).toContain('OTEL_METRICS_EXPORTER=none')
+    expect(code).toContain('OTEL_LOGS_EXPORTER=none')
+  }
+  await page.getByRole('tab', { name: 'Go' }).click()
+  expect(await page.locator('.welcome-code').innerText()).toContain('http://127.0.0.1:4318/v1/traces')
+  await page.getByRole('tab', { name: 'Envoy' }).click()
+  expect(await page.locator('.welcome-code').innerText()).toContain('address: "127.0.0.1", port_value: 4317')
+  stage.api.mode = 'normal'
+  await page.locator('.list-row').first().waitFor()
+})
+
+test('nothing matches: the reason and a way on', async () => {
+  const page = await open('/traces?attribute=no.such=thing')
+  await page.getByText('No spans match').waitFor()
+  await page.getByText(/spans in this range without the filter/).waitFor()
+  await page.getByRole('button', { name: 'Clear the filter' }).click()
+  await page.locator('.list-row').first().waitFor()
+})
+
+test('an error is told in plain words, keeps the query, and can be tried again', async () => {
+  stage.api.mode = 'failing'
+  const page = await open('/traces?service=cart')
+  const alert = page.getByRole('alert')
+  await alert.waitFor()
+  expect(await alert.innerText()).toContain('The store does not answer.')
+  expect(await page.getByLabel('Service', { exact: true }).inputValue()).toBe('cart')
+  stage.api.mode = 'normal'
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.locator('.list-row').first().waitFor()
+})
+
+test('loading: a thin bar, the old content dimmed, a cancel after a second', async () => {
+  const page = await open('/traces')
+  await page.locator('.list-row').first().waitFor()
+  stage.api.delayMs = 3000
+  await page.keyboard.press('z')
+  await page.getByRole('progressbar').waitFor()
+  expect(await page.locator('.traces-found').getAttribute('data-stale')).toBe('true')
+  expect(await page.locator('.list-row').count()).toBeGreaterThan(0)
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('progressbar').waitFor({ state: 'detached' })
+})
+
+test('days that were removed are told, once', async () => {
+  stage.api.droppedDays = [{ day: '2026-01-30', reason: 'older than 7 days', droppedAtUnixNano: '1769900000000000000' }]
+  const page = await open('/services')
+  await page.getByText(/Spans received on 2026-01-30/).waitFor()
+  await page.getByRole('button', { name: 'Understood' }).click()
+  await page.reload()
+  await page.locator('.list-row').first().waitFor()
+  expect(await page.getByText(/Spans received on/).count()).toBe(0)
+})
+
+test('light and dark: from the system, and by choice', async () => {
+  const page = (await open('/traces')) satisfies Page
+  const theme = (): Promise<string | null> => page.locator('html').getAttribute('data-theme')
+  expect(await theme()).toBe('light')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  expect(await theme()).toBe('dark')
+  await page.getByRole('button', { name: 'Light or dark' }).click()
+  await page.getByRole('menuitemradio', { name: 'Light', exact: true }).click()
+  await page.reload()
+  expect(await theme()).toBe('light')
+})
+
+test('the list of keys opens with ?', async () => {
+  const page = await open('/traces')
+  await page.locator('.list-row').first().waitFor()
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  expect(await page.locator('.list-row[data-marked=true]').getAttribute('aria-rowindex')).toBe('3')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/\/trace\//)
+})
+
+test('everything that can be used has a name, and the focus is seen', async () => {
+  for (const path of ['/traces?service=cart', '/services?open=cart', '/topology?node=service:cart']) {
+    const page = await open(path)
+    await page.waitForLoadState('networkidle')
+    const nameless = await page
+      .locator('button, a[href], input, select, [role=tab], [role=switch], [role=tree]')
+      .evaluateAll((elements) =>
+        elements
+          .filter((element) => element.checkVisibility() && element.getAttribute('aria-hidden') !== 'true')
+          .filter((element) => {
+            const labels = 'labels' in element ? (element.labels as NodeListOf<HTMLLabelElement> | null) : null
+            const by = document.getElementById(element.getAttribute('aria-labelledby') ?? '')
+            const named =
+              by?.textContent ??
+              element.getAttribute('aria-label') ??
+              element.getAttribute('title') ??
+              element.textContent ??
+              ''
+            return named.trim() === '' && (labels === null || labels.length === 0)
+          })
+          .map((element) => element.outerHTML),
+      )
+    expect(nameless).toEqual([])
+    expect(await page.locator('main').count()).toBe(1)
+    expect(await page.locator('h1').count()).toBe(1)
+    await page.keyboard.press('Tab')
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle)
+    expect(outline).toBe('solid')
+    await page.context().close()
+  }
+})

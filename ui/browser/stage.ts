@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { build } from 'vite'
+import { launchBrowser } from '../../test/browser.ts'
+import { startFakeApi, type FakeApi } from './fake-api.ts'
+
+export interface Stage {
+  readonly browser: Browser
+  readonly api: FakeApi
+  /** A new page in a profile of its own; whatever goes wrong in it is found in `trouble`. */
+  open(path: string, options?: BrowserContextOptions): Promise<Page>
+  /** Errors on the console, exceptions and violations of the content security policy, of all pages so far. */
+  readonly trouble: string[]
+  close(): Promise<void>
+}
+
+/** The UI as it is in the sources, built into a folder of its own, with a fake API and a real browser. */
+export async function setStage(basePath = ''): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), 'weft-ui-'))
+  await build({
+    root: join(import.meta.dirname, '..'),
+    logLevel: 'error',
+    build: { outDir: folder, emptyOutDir: true },
+  })
+  const [browser, api] = await Promise.all([launchBrowser(), startFakeApi(folder, basePath)])
+  const trouble: string[] = []
+  return {
+    browser,
+    api,
+    trouble,
+    open: async (path, options) => {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+      context.setDefaultTimeout(15_000)
+      await context.addInitScript(() => {
+        addEventListener('securitypolicyviolation', (event) => {
+          console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)
+        })
+      })
+      const page = await context.newPage()
+      page.on('pageerror', (error) => trouble.push(`${path}: ${error.message}`))
+      page.on('console', (message) => {
+        // The browser itself says this of every answer that is not 2xx.
+        const expected = message.text().startsWith('Failed to load resource')
+        if (message.type() === 'error' && !expected) trouble.push(`${path}: ${message.text()}`)
+      })
+      await page.goto(`${api.url}${path}`)
+      return page
+    },
+    close: async () => {
+      await browser.close()
+      await api.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The query of the page's address, decoded. */
+export const queryOf = (page: Page): Record<string, string> => Object.fromEntries(new URL(page.url()).searchParams)
+
+/** Waits until it holds; fails with the last value. For what the page does a moment later. */
+export async function until<T>(read: () => Promise<T> | T, holds: (value: T) => boolean, ms = 5000): Promise<T> {
+  const end = Date.now() + ms
+  for (;;) {
+    const value = await read()
+    if (holds(value)) return value
+    if (Date.now() > end) throw new Error(`still ${JSON.stringify(value)} after ${ms} ms`)
+    await new Promise((wait) => setTimeout(wait, 30))
+  }
+}

@@ -20,8 +20,6 @@ interface Case {
 
 const cases: readonly Case[] = [
   { transport: 'http', spans: 512 },
-  { transport: 'http', spans: 512 },
-  { transport: 'http', spans: 512 },
   { transport: 'http', spans: 512, coding: 'gzip' },
   { transport: 'http', spans: 512, coding: 'zstd' },
   { transport: 'grpc', spans: 512 },

@@ -1,17 +1,19 @@
 import type { BufferPool } from './buffer-pool.ts'
 
-// A length is only announced: up to this much is set aside for it at once, and more only as the bytes come.
+// A length is only announced: up to this much is set aside for it at once, and the rest when so much has come.
 const maxAheadBytes = 1024 * 1024
 const unknownAheadBytes = 16 * 1024
 
 /** Puts pieces together in one buffer; copies each byte once where the length was announced. */
 export class Parts {
   readonly #pool: BufferPool
+  readonly #announced: number
   #buffer: Buffer
   length = 0
 
   constructor(pool: BufferPool, announced: number | undefined) {
     this.#pool = pool
+    this.#announced = announced ?? 0
     this.#buffer = pool.take(Math.min(announced ?? unknownAheadBytes, maxAheadBytes))
   }
 
@@ -19,7 +21,7 @@ export class Parts {
     const end = this.length + part.length
     if (end > this.#buffer.length) {
       const old = this.#buffer
-      this.#buffer = this.#pool.take(Math.max(end, old.length * 2))
+      this.#buffer = this.#pool.take(end <= this.#announced ? this.#announced : Math.max(end, old.length * 2))
       this.#buffer.set(old.subarray(0, this.length))
       this.#pool.give(old)
     }

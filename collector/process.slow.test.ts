@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { createGzip, createZstdCompress, gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { call, frameOf } from './grpc/testing.ts'
 import { protobuf, send } from './http/testing.ts'
 import { spansOf } from './testing.ts'
@@ -13,7 +12,8 @@ import { spansOf } from './testing.ts'
 // A collector in a process of its own: its highest memory and its open files are then its own, too.
 const program = `
   import { startCollector } from '${new URL('./testing.ts', import.meta.url).href}'
-  const { http, grpc } = await startCollector()
+  const { http, grpc, queue } = await startCollector()
+  queue.append = () => new Promise((resolve) => setTimeout(resolve, 300))
   process.stdout.write(JSON.stringify({ http, grpc }) + '\\n')
 `
 
@@ -49,36 +49,31 @@ function peakMiB({ child }: Own): number {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024
 }
 
-async function collected(stream: NodeJS.ReadableStream): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk))
-  return Buffer.concat(chunks)
-}
-
 const body = spansOf(5)
 
 test.skipIf(process.platform !== 'linux')('10 GiB in gzip and zstd, over both transports', async () => {
-  const mebibyte = Buffer.alloc(1024 * 1024)
-  const zeros = (): Readable => Readable.from(Array.from({ length: 10 * 1024 }, () => mebibyte))
-  const gzip = await collected(zeros().pipe(createGzip()))
-  const zstd = await collected(zeros().pipe(createZstdCompress()))
+  // Members and frames in a row are one body.
+  const part = Buffer.alloc(256 * 1024 * 1024)
+  const tenGiB = (compressed: Buffer): Buffer => Buffer.concat(Array.from({ length: 40 }, () => compressed))
+  const gzip = tenGiB(gzipSync(part))
+  const zstd = tenGiB(zstdCompressSync(part))
   const to = await start(4_096)
   // The first requests load code and buffers.
   await send(to.http, { headers: { ...protobuf, 'content-encoding': 'gzip' }, body: gzipSync(body) })
   await call(to.grpc, frameOf(gzipSync(body), 1), { 'grpc-encoding': 'gzip' })
-  const before = peakMiB(to)
   for (const [coding, bomb] of [
     ['gzip', gzip],
     ['zstd', zstd],
   ] as const) {
+    const before = peakMiB(to)
     const begin = performance.now()
     const answer = await send(to.http, { headers: { ...protobuf, 'content-encoding': coding }, body: bomb })
     expect([coding, answer.status]).toEqual([coding, 413])
     expect(performance.now() - begin).toBeLessThan(1_000)
     const viaGrpc = await call(to.grpc, frameOf(bomb, 1), { 'grpc-encoding': coding })
     expect([coding, viaGrpc.headers['grpc-status']]).toEqual([coding, '8'])
+    expect(peakMiB(to) - before).toBeLessThan(64)
   }
-  expect(peakMiB(to) - before).toBeLessThan(64)
 })
 
 test.skipIf(process.platform !== 'linux')('a flood of idle connections over the limit of open files', async () => {
@@ -116,7 +111,7 @@ test.skipIf(process.platform !== 'linux')('50 senders of 10 MiB do not take more
   const to = await start(4_096)
   const large = spansOf(1, { padding: 10 * 1024 * 1024 })
   const statuses = new Map<number, number>()
-  const until = performance.now() + 20_000
+  const until = performance.now() + 10_000
   await Promise.all(
     Array.from({ length: 50 }, async () => {
       while (performance.now() < until) {

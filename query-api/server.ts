@@ -100,6 +100,8 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     forceCloseConnections: 'idle',
     // No question has a body worth more; slow senders are cut off.
     bodyLimit: 64 * 1024,
+    // A search has its filters in the URL.
+    http: { maxHeaderSize: 64 * 1024 },
     requestTimeout: 30_000,
     keepAliveTimeout: 30_000,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },

@@ -189,12 +189,44 @@ test('an integer, a double and an odd double are found to the last digit, a look
     expect(await tracesWith(none)).toEqual([])
 })
 
-test('an index on the values leaves out granules, for text as for integers', async () => {
-  await find({ window: whole, attributes: ['user.id=4711'] }, 'newest', 10)
+test.each(['user-4711', '4711'])('an index on the values leaves out granules: %s', async (value) => {
+  await store.run(`INSERT INTO spans (tenant, trace_id, span_id, start_ns, attributes_string, attributes_int)
+    SELECT 'indexed', MD5(toString(number)), number + 1, ${before.start} + number,
+      map('user.id', concat('user-', toString(number))), map('order.id', number) FROM numbers(200000)`)
+  const indexed = { ...asker, tenant: 'indexed' as TenantId }
+  const filter = {
+    window: before,
+    attributes: [parseAttributeFilter(`${value === '4711' ? 'order' : 'user'}.id=${value}`)],
+  }
+  const { matches } = await findTraces(indexed, filter, 'newest', 10)
+  expect(matches.length).toBeGreaterThan(0)
   const asked = store.asked.findLast(({ name }) => name === 'search_spans')
-  expect(asked?.sql).toContain('UNION ALL')
-  expect(asked?.sql).toContain('has(mapValues(attributes_string)')
-  expect(asked?.sql).toContain('has(mapValues(attributes_int)')
+  const plan: string[] = []
+  const limits = { maxRows: 1000, maxBytes: 1e6, timeoutMs: 10_000 }
+  const explain = { name: 'explain', sql: `EXPLAIN indexes = 1 ${asked?.sql}`, params: asked?.params ?? {}, limits }
+  const signal = new AbortController().signal
+  for await (const rows of store.reader.select({ ...explain, decode: ([line]) => String(line) }, signal))
+    plan.push(...rows)
+  const read = plan
+    .flatMap((line, at) =>
+      /idx_attribute_(?:string|int)/.test(line) ? [plan.slice(at).find((of) => /Granules:/.test(of)) ?? ''] : [],
+    )
+    .map((line) => /Granules: (\d+)\/(\d+)/.exec(line)?.slice(1).map(Number) ?? [])
+  expect(read.length).toBeGreaterThan(0)
+  for (const [left = 0, of = 0] of read) expect(left).toBeLessThan(of / 4)
+})
+
+test('a thousand traces are summed up at once', async () => {
+  const { matches, more } = await findTraces(
+    { ...asker, tenant: 'indexed' as TenantId },
+    { window: before, attributes: [] },
+    'newest',
+    1000,
+  )
+  expect([matches.length, more]).toEqual([1000, true])
+  expect(
+    (await summaries({ ...asker, tenant: 'indexed' as TenantId }, matches)).every(({ spanCount }) => spanCount >= 1),
+  ).toBe(true)
 })
 
 test('summaries tell of the whole trace, copies counted once', async () => {

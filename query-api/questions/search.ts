@@ -13,8 +13,8 @@ export interface Match {
   readonly duration: bigint
 }
 
-/** Up to so many rows a bounded sort of the engine reads the other columns of the winners only. */
-const maxSorted = 10_000
+/** So many of the best spans for each trace that is wanted: most traces have fewer that match. */
+const spansPerTrace = 16
 const hour = 3_600_000_000_000n
 
 /** The traces of the spans that match, best first; `more` when there are others. */
@@ -60,7 +60,7 @@ async function bestOfWindow(
 ): Promise<Match[]> {
   const column = order === 'newest' ? 'start_ns' : 'duration_ns'
   const params = paramsIn(condition, window)
-  const enough = Math.min(Math.max(wanted * 16, 500), maxSorted)
+  const enough = Math.max(wanted * spansPerTrace, 500)
   const branches = condition.branches.map(
     (branch) =>
       `(SELECT trace_id, span_id, start_ns, duration_ns FROM spans WHERE ${branch} ORDER BY ${column} DESC LIMIT ${enough})`,

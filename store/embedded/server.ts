@@ -95,9 +95,13 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     ['localhost', '127.0.0.1', '[::1]', ...(options.allowedHosts ?? [])].map((host) => host.toLowerCase()),
   )
   let closing = false
-  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 300_000 }, (request, response) => {
-    void route(request, response, handler, hosts, () => closing)
-  })
+  const server = createServer(
+    // Parameters come in the URL, and ClickHouse takes one of 1 MiB (http_max_uri_size); Node's own limit is 16 KiB.
+    { keepAliveTimeout: 30_000, requestTimeout: 300_000, maxHeaderSize: 1024 * 1024 },
+    (request, response) => {
+      void route(request, response, handler, hosts, () => closing)
+    },
+  )
   server.maxConnections = 1_000
   try {
     server.listen(options.port, options.host)

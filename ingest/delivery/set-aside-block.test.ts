@@ -36,7 +36,7 @@ test('ClickHouse reads the row as it was meant', () => {
   const at = { topic: 'disk', partition: 7, logId: 'c0ffee00-0000-4000-8000-000000000000' }
   insert(setAsideBlock(record, at, 0xffff_ffff_ffn, `a 'reason'\n${'x'.repeat(300)}`, '/data/a file'))
   insert(setAsideBlock({ ...record, body: new Uint8Array(0) }, at, 1n, '', ''))
-  const rows = clickHouse.query(
+  const rows = session.query(
     `SELECT tenant, received_at, signal, request_id, length(reason), body_bytes, length(head),
     hex(MD5(head)) = hex(MD5(substring(repeat('not a trace ', 6000), 1, 65536))), file, _queue_log, _queue_partition,
     _queue_offset FROM set_aside ORDER BY body_bytes DESC`,

@@ -60,15 +60,14 @@ test('flags handed on to a role are read back as they were', () => {
   expect(
     flagsOf({
       otlpHttp: { host: '::1', port: 1 },
-      data: '/a b',
+      data: '/srv/weft',
       queueSize: 5,
       selfTrace: true,
       other: false,
       basePath: '',
       allowedHost: ['a', 'b'],
     }),
-  ).toEqual([
-    ...['--otlp-http', '[::1]:1', '--data', '/a b', '--queue-size', '5', '--self-trace'],
-    ...['--allowed-host', 'a', '--allowed-host', 'b'],
-  ])
+  ).toEqual(
+    '--otlp-http [::1]:1 --data /srv/weft --queue-size 5 --self-trace --allowed-host a --allowed-host b'.split(' '),
+  )
 })

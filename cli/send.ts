@@ -15,7 +15,7 @@ export async function send(files: readonly string[], collector: Address): Promis
     try {
       const body = await readFile(file)
       const name = basename(file).replace(/\.bin$/, '')
-      const encoding = /\.gz$/.test(name) ? 'gzip' : /\.zstd?$/.test(name) ? 'zstd' : undefined
+      const encoding = name.endsWith('.gz') ? 'gzip' : /\.zstd?$/.test(name) ? 'zstd' : undefined
       const json = /json/.test(name) || (encoding === undefined && body[0] === 0x7b)
       const response = await fetch(`${urlOf(collector)}/v1/traces`, {
         method: 'POST',

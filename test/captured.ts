@@ -119,23 +119,28 @@ export interface WholeSpan {
 
 /** What OTLP/JSON and protobufjs' objects have in common; ids as hex or bytes, numbers in any form. */
 interface LooseSpan {
-  traceId?: unknown
-  spanId?: unknown
-  parentSpanId?: unknown
+  traceId?: string
+  spanId?: string
+  parentSpanId?: string
   traceState?: string
   flags?: number
   name?: string
   kind?: number
-  startTimeUnixNano?: unknown
-  endTimeUnixNano?: unknown
+  startTimeUnixNano?: string | number
+  endTimeUnixNano?: string | number
   status?: { code?: number; message?: string }
   attributes?: LooseKeyValue[]
   droppedAttributesCount?: number
-  events?: { timeUnixNano?: unknown; name?: string; attributes?: LooseKeyValue[]; droppedAttributesCount?: number }[]
+  events?: {
+    timeUnixNano?: string | number
+    name?: string
+    attributes?: LooseKeyValue[]
+    droppedAttributesCount?: number
+  }[]
   droppedEventsCount?: number
   links?: {
-    traceId?: unknown
-    spanId?: unknown
+    traceId?: string
+    spanId?: string
     traceState?: string
     attributes?: LooseKeyValue[]
     droppedAttributesCount?: number
@@ -145,7 +150,7 @@ interface LooseSpan {
 }
 interface LooseKeyValue {
   key?: string
-  value?: Record<string, unknown> | null
+  value?: object | null
 }
 interface LooseRequest {
   resourceSpans?: {
@@ -166,8 +171,8 @@ export function wholeSpansOf({ body, contentType }: Captured): WholeSpan[] {
   ) as LooseRequest
   // protobufjs' toJSON gives bytes as base64 and OTLP/JSON as hex.
   const bytes = contentType.includes('json')
-    ? (value: unknown) => String(value ?? '').toLowerCase()
-    : (value: unknown) => Buffer.from(String(value ?? ''), 'base64').toString('hex')
+    ? (value: string | undefined) => (value ?? '').toLowerCase()
+    : (value: string | undefined) => Buffer.from(value ?? '', 'base64').toString('hex')
   return (request.resourceSpans ?? []).flatMap(({ resource, schemaUrl, scopeSpans }) =>
     (scopeSpans ?? []).flatMap((group) =>
       (group.spans ?? []).map((span) =>
@@ -195,7 +200,7 @@ export function wholeSpansOfAnswer(answer: TraceAnswer): WholeSpan[] {
   return answer.spans.map((span) => {
     const resource = answer.resources[span.resource]
     const scope = answer.scopes[span.scope]
-    return whole(span as object as LooseSpan, (value) => String(value ?? ''), {
+    return whole(span, (value) => value ?? '', {
       resource: {
         attributes: attributes(resource?.attributes),
         dropped: resource?.droppedAttributesCount,
@@ -214,7 +219,7 @@ export function wholeSpansOfAnswer(answer: TraceAnswer): WholeSpan[] {
 
 function whole(
   span: LooseSpan,
-  bytes: (value: unknown) => string,
+  bytes: (value: string | undefined) => string,
   around: { resource: object; scope: object },
 ): WholeSpan {
   return {

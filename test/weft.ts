@@ -36,8 +36,7 @@ export async function startWeft(options: { data?: string; flags?: readonly strin
     [
       entry,
       'up',
-      ...['--data', data, '--otlp-http', '127.0.0.1:0', '--otlp-grpc', '127.0.0.1:0'],
-      ...['--http', '127.0.0.1:0', '--clickhouse', '127.0.0.1:0', '--log-level', 'info'],
+      ...flags({ data, 'otlp-http': '0', 'otlp-grpc': '0', http: '0', clickhouse: '0', 'log-level': 'info' }),
       ...(options.flags ?? []),
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
@@ -86,6 +85,9 @@ export async function startWeft(options: { data?: string; flags?: readonly strin
     close,
   }
 }
+
+const flags = (values: Readonly<Record<string, string>>) =>
+  Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])
 
 /** The child of `parent` that runs `weft <role>`; read from /proc. */
 function rolePid(parent: number, role: Role): number | undefined {

@@ -37,7 +37,7 @@ export async function startQueryApi(options: QueryApiRoleOptions, context: RoleC
       const all = await parent?.ask('metrics', 3_000)
       return Array.isArray(all) ? metricsText(all) : metrics.metrics()
     },
-    ...(parent ? { status: async () => ((await parent.ask('roles', 3_000)) ?? {}) as object } : {}),
+    ...(parent ? { status: async () => (await parent.ask('roles', 3_000)) ?? {} } : {}),
     log,
     metrics,
   })

@@ -217,17 +217,18 @@ test('with no data the first page shows how to send some, and notices the first 
   stage.api.mode = 'empty'
   const page = await open('/')
   await page.getByRole('heading', { name: 'Send the first trace' }).waitFor()
+  const snippet = (language: string): Promise<string> => page.getByRole('tabpanel', { name: language }).innerText()
   for (const language of ['Java', 'Python', 'Node.js']) {
     await page.getByRole('tab', { name: language }).click()
-    const code = await page.locator('.welcome-code').innerText()
+    const code = await snippet(language)
     expect(code).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318')
     expect(code).toContain('OTEL_METRICS_EXPORTER=none')
     expect(code).toContain('OTEL_LOGS_EXPORTER=none')
   }
   await page.getByRole('tab', { name: 'Go' }).click()
-  expect(await page.locator('.welcome-code').innerText()).toContain('http://127.0.0.1:4318/v1/traces')
+  expect(await snippet('Go')).toContain('http://127.0.0.1:4318/v1/traces')
   await page.getByRole('tab', { name: 'Envoy' }).click()
-  expect(await page.locator('.welcome-code').innerText()).toContain('address: "127.0.0.1", port_value: 4317')
+  expect(await snippet('Envoy')).toContain('address: "127.0.0.1", port_value: 4317')
   stage.api.mode = 'normal'
   await page.locator('.list-row').first().waitFor()
 })

@@ -33,9 +33,11 @@ export async function setStage(basePath = ''): Promise<Stage> {
     open: async (path, options) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
       context.setDefaultTimeout(15_000)
+      await context.exposeFunction('reportViolation', (text: string) => trouble.push(`${path}: ${text}`))
       await context.addInitScript(() => {
         addEventListener('securitypolicyviolation', (event) => {
-          console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)
+          const report = (window as unknown as { reportViolation: (text: string) => void }).reportViolation
+          report(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)
         })
       })
       const page = await context.newPage()

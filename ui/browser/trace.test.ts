@@ -56,11 +56,11 @@ test('keys: next, collapse, expand, error, critical path, search, escape', async
     (path) => path === '1',
   )
   await page.keyboard.press('/')
-  await page.keyboard.type('inventory')
+  await page.keyboard.type('for update')
   await page.locator('.trace-found', { hasText: /^\d+$/ }).waitFor()
   await page.keyboard.press('Enter')
   await page.getByText(/^1 of \d+$/).waitFor()
-  await now('inventory')
+  await now('SELECT inventory')
   await page.keyboard.press('Escape')
   await page.keyboard.press('n')
   await page.getByText(/^2 of \d+$/).waitFor()
@@ -125,7 +125,7 @@ test('an error shows its message, its exception and stack trace', async () => {
   await page.getByRole('note').waitFor()
   await page.getByRole('tab', { name: /Events/ }).click()
   await page.getByText('java.net.ConnectException', { exact: true }).waitFor()
-  expect(await page.getByLabel('Stack trace').innerText()).toContain('at shop.payment.Client.charge')
+  expect(await page.getByLabel('Stack trace', { exact: true }).innerText()).toContain('at shop.payment.Client.charge')
   await page.context().close()
 })
 

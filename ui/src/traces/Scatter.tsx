@@ -164,6 +164,8 @@ function options(
     scales: {
       x: { time: true },
       y: {
+        // Logarithmic; uPlot's enum exists in its types only.
+        // eslint-disable-next-line typescript/no-unsafe-enum-assignment
         distr: 3,
         range: (_, min, max) => [
           10 ** Math.floor(Math.log10(min || 1e6)),

@@ -27,6 +27,7 @@ export const codes = {
   NETWORK_ERROR: 210,
   ABORTED: 236,
   MEMORY_LIMIT_EXCEEDED: 241,
+  CANNOT_DECOMPRESS: 271,
   QUERY_WAS_CANCELLED: 394,
   UNKNOWN_QUERY_PARAMETER: 456,
   AUTHENTICATION_FAILED: 516,
@@ -36,7 +37,7 @@ export const codes = {
 // ClickHouse's exceptionCodeToHTTPStatus, with three additions: READONLY and ACCESS_DENIED are 403 and too many queries
 // 503 there too rarely matter, but a proxy or client that retries every 500 must not retry what is refused for good.
 const byStatus: Readonly<Record<number, readonly number[]>> = {
-  400: [6, 8, 15, 25, 26, 27, 36, 38, 41, 44, 53, 62, 72, 117, 167, 168, 321, 376, 427, 441, 675, 676],
+  400: [6, 8, 15, 25, 26, 27, 36, 38, 41, 44, 53, 62, 72, 117, 167, 168, 271, 321, 376, 427, 441, 675, 676],
   401: [194],
   403: [164, 192, 193, 497, 516, 526],
   404: [46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511],

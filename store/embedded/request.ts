@@ -2,6 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { messageOf } from '../../base/errors.ts'
 import type { Access } from './engine.ts'
 import { codes, EngineError } from './engine-error.ts'
 
@@ -128,10 +129,13 @@ function same(given: string, secret: string): boolean {
   return timingSafeEqual(digest(given), digest(secret))
 }
 
-/** The body as its Content-Encoding says. Errors of the decoder come out of the stream. */
-export function decoded(request: IncomingMessage): Readable {
+/**
+ * The body as its Content-Encoding says. What reading it throws is an EngineError: CANNOT_DECOMPRESS, or NETWORK_ERROR
+ * where the client went away.
+ */
+export function decoded(request: IncomingMessage): AsyncIterable<Uint8Array> {
   const coding = (header(request, 'content-encoding') ?? 'identity').trim().toLowerCase()
-  if (coding === 'identity' || coding === '') return request
+  if (coding === 'identity' || coding === '') return readable(request)
   const make = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress, zstd: createZstdDecompress }
   if (!Object.hasOwn(make, coding)) {
     throw new EngineError(codes.NOT_IMPLEMENTED, `Unknown HTTP content encoding: ${coding.slice(0, 50)}`)
@@ -139,7 +143,22 @@ export function decoded(request: IncomingMessage): Readable {
   const decoder = make[coding as keyof typeof make]()
   // The error is the decoder's to throw where it is read.
   pipeline(request, decoder, () => {})
-  return decoder
+  return readable(decoder)
+}
+
+async function* readable(stream: Readable): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    // Not destroyed when the reading stops early: the answer still has to go out on the same connection.
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array
+  } catch (error) {
+    const code = String((error as NodeJS.ErrnoException).code)
+    const isCoding = code.startsWith('Z_') || code.startsWith('ZSTD_') || code.startsWith('ERR_')
+    throw isCoding
+      ? new EngineError(codes.CANNOT_DECOMPRESS, `The body cannot be decompressed: ${messageOf(error)}`, {
+          cause: error,
+        })
+      : new EngineError(codes.NETWORK_ERROR, 'The client went away before its body had ended', { cause: error })
+  }
 }
 
 /**

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { codes, EngineError } from './engine-error.ts'
 import { type InsertHead, literal } from './sql-text.ts'
@@ -68,10 +67,10 @@ export function insertFromFile(head: InsertHead, path: string): string {
 
 /** The first `size` bytes or so of a stream, and the rest of it still to be read. */
 export async function peek(
-  stream: Readable,
+  stream: AsyncIterable<Uint8Array>,
   size: number,
 ): Promise<{ readonly first: Buffer; readonly rest: AsyncIterable<Uint8Array>; readonly ended: boolean }> {
-  const reader = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  const reader = stream[Symbol.asyncIterator]()
   const chunks: Uint8Array[] = []
   let length = 0
   let ended = false

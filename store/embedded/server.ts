@@ -53,7 +53,8 @@ const defaultMemoryBytes = 640 * 1024 * 1024
  * - `session_id` is ignored: temporary tables and SET do not outlive their request. External tables, `compress=1` and
  *   `client_protocol_version` are not supported.
  * - A SELECT is cancelled when its client goes away; an insert that has all its rows is not.
- * - `X-ClickHouse-Summary` of a streamed result holds zeros: it is sent before the query is done.
+ * - `X-ClickHouse-Summary` of a streamed result holds zeros (it is sent before the query is done), that of an insert its
+ *   bytes but not its rows (chDB does not tell).
  *
  * @throws AppError UNAVAILABLE when the folder is taken or unusable, or the port is taken.
  */

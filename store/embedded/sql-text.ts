@@ -46,6 +46,7 @@ export function* tokens(sql: string): Generator<Token> {
 }
 
 const isName = (token: Token | undefined): token is Token => token?.kind === 'word' || token?.kind === 'quoted'
+const isSign = (token: Token, sign: string) => token.kind === 'sign' && token.text === sign
 const is = (token: Token | undefined, word: string) => token?.kind === 'word' && token.text.toUpperCase() === word
 
 /** The first word in capitals, past opening brackets: SELECT, INSERT, SHOW, …; '' where there is none. */
@@ -64,9 +65,9 @@ export function formatOf(sql: string): string | undefined {
   // FORMAT and SETTINGS are the last clauses, in either order, and never within brackets.
   let depth = 0
   for (let i = all.length - 1; i > 0; i--) {
-    const { text } = all[i]!
-    if (text === ')' || text === ']') depth++
-    else if (text === '(' || text === '[') depth--
+    const token = all[i]!
+    if (isSign(token, ')') || isSign(token, ']')) depth++
+    else if (isSign(token, '(') || isSign(token, '[')) depth--
     else if (depth === 0 && is(all[i], 'FORMAT') && all[i + 1]) {
       const [name, next] = [all[i + 1]!, all[i + 2]]
       if ((name.kind === 'word' || name.kind === 'quoted') && (!next || is(next, 'SETTINGS'))) return name.text
@@ -110,14 +111,14 @@ export function insertHead(sql: string): InsertHead | undefined {
     token = next()
   }
   let columns = ''
-  if (token?.text === '(') {
+  if (token && isSign(token, '(')) {
     const from = token.start
     let depth = 1
     while (depth > 0) {
       token = next()
       if (!token) return undefined
-      if (token.text === '(') depth++
-      else if (token.text === ')') depth--
+      if (isSign(token, '(')) depth++
+      else if (isSign(token, ')')) depth--
       columns = sql.slice(from, token.end)
     }
     token = next()

@@ -23,6 +23,7 @@ export class Part {
   end = 0
   private times = 0
   private readonly merged = new ByteWriter(16)
+  private mergedView: DataView = new DataView(this.merged.bytes.buffer)
 
   clear(): void {
     this.times = this.start = this.end = 0
@@ -50,6 +51,8 @@ export class Part {
       writeBytes(merged, this.bytes, this.start, this.end)
     }
     writeBytes(merged, bytes, start, end)
-    this.set(merged.bytes, new DataView(merged.bytes.buffer, merged.bytes.byteOffset), 0, merged.length)
+    const { bytes: all } = merged
+    if (all.buffer !== this.mergedView.buffer) this.mergedView = new DataView(all.buffer, all.byteOffset)
+    this.set(all, this.mergedView, 0, merged.length)
   }
 }

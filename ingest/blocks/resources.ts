@@ -50,6 +50,7 @@ export class ResourceReader {
   private services: number[] = []
   private readonly service = new Part()
   private readonly string = new Part()
+  private readonly value = new Part()
   private named = false
 
   constructor(spans: SpansTable, resources: ResourcesTable) {
@@ -155,7 +156,8 @@ export class ResourceReader {
     const { bytes, view } = resource
     const { attributes, keys } = this.resources
     const c = new Cursor(bytes, start, end)
-    const value = new Part()
+    const { value } = this
+    value.clear()
     let key = 0
     let keyEnd = 0
     while (c.pos < end) {

@@ -155,13 +155,17 @@ export class StringColumn implements Column {
   }
 }
 
+function indexBytes(entries: number): 1 | 2 | 4 {
+  return entries <= 0x100 ? 1 : entries <= 0x10000 ? 2 : 4
+}
+
 /** What the indexes of a dictionary are sent with: UInt8, UInt16 or UInt32, by the number of entries. */
 class Indexes {
   private buffer = new ArrayBuffer(0)
 
   /** The array to fill with `count` indexes into `entries` entries; `type` of it is 0, 1 or 2. */
   array(count: number, entries: number): Uint8Array | Uint16Array | Uint32Array {
-    const width = entries <= 0x100 ? 1 : entries <= 0x10000 ? 2 : 4
+    const width = indexBytes(entries)
     if (this.buffer.byteLength < count * width) this.buffer = new ArrayBuffer(Math.ceil(count * width * 1.25) + 64)
     if (width === 1) return new Uint8Array(this.buffer, 0, count)
     return width === 2 ? new Uint16Array(this.buffer, 0, count) : new Uint32Array(this.buffer, 0, count)
@@ -197,14 +201,14 @@ export class LowCardinalityColumn implements Column {
   }
   write(out: Uint8Array[], rows: number): void {
     const indexes = this.indexes.array(rows, this.dictionary.count)
-    // Between arrays of integers of different widths `set` converts in C++, at a fifth of what the loop costs here.
+    // `set` converts between widths in C++: take and reset cost 0.03 µs a span, 0.05 with a loop here (builder.bench.ts).
     indexes.set(this.ids.subarray(0, rows))
     out.push(this.header)
     writeLowCardinality(out, this.dictionary.count, this.dictionary.strings.written(), indexes)
   }
   size(rows: number): number {
     const { count, strings } = this.dictionary
-    return strings.length + rows * (count <= 0x100 ? 1 : count <= 0x10000 ? 2 : 4)
+    return strings.length + rows * indexBytes(count)
   }
   mark(): void {
     this.dictionary.mark()
@@ -382,7 +386,11 @@ export class MapColumn<V extends Items> implements Column {
   }
 
   size(rows: number): number {
-    return rows * 8 + this.offsets.count * 2 + this.values.size(this.offsets.count)
+    const { count } = this.offsets
+    if (count === 0) return rows * 8
+    // As if this map had all keys of the table.
+    const { strings, count: keys } = this.dictionary
+    return rows * 8 + strings.length + count * indexBytes(keys) + this.values.size(count)
   }
   mark(): void {
     this.offsets.mark()
@@ -448,7 +456,7 @@ export class LowCardinalityItems implements Items {
     writeLowCardinality(out, this.dictionary.count, this.dictionary.strings.written(), indexes)
   }
   size(count: number): number {
-    return this.dictionary.strings.length + count * (this.dictionary.count <= 0x100 ? 1 : 2)
+    return this.dictionary.strings.length + count * indexBytes(this.dictionary.count)
   }
   mark(): void {
     this.dictionary.mark()

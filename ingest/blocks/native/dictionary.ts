@@ -11,7 +11,8 @@ const seed = randomInt(2 ** 31)
 
 /**
  * The distinct strings of a column, numbered in the order of their first use; 0 is always the empty string. Open
- * addressing on the bytes themselves: a string is never made. Entries lie as Native strings, ready to be sent, and are
+ * addressing on the bytes themselves: a string is never made (to make one for each look-up costs 0.4 µs a span more,
+ * builder.bench.ts). Entries lie as Native strings, ready to be sent, and are
  * UTF-8 for certain: that is asked once for each entry, not for each use.
  */
 export class Dictionary {

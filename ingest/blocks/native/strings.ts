@@ -8,8 +8,8 @@ const loopBelow = 128
  * Strings as ClickHouse Native has them, one after another: length as a varint, then the bytes.
  *
  * Short strings are copied four bytes at a time, the last word overlapping the one before, and the words are ORed on the
- * way: only when a byte of 0x80 or more was seen is it asked whether the string is UTF-8 (builder.bench.ts: half the time
- * of a loop over bytes; a subarray and `set` for each costs four times as much).
+ * way: only when a byte of 0x80 or more was seen is it asked whether the string is UTF-8. builder.bench.ts: 0.65 µs a
+ * span; with a loop over bytes 0.75, with a subarray, `isUtf8` and `set` for each string 1.06.
  */
 export class StringBytes {
   bytes: Uint8Array

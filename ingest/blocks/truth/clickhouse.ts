@@ -19,7 +19,7 @@ export class ClickHouse implements Disposable {
   constructor() {
     for (const database of ['t', 'u']) {
       this.session.query(`CREATE DATABASE ${database}`)
-      for (const statement of statements) {
+      for (const statement of statements.filter((statement) => statement.startsWith('CREATE TABLE'))) {
         this.session.query(statement.replace(/^CREATE TABLE (IF NOT EXISTS )?/, `CREATE TABLE ${database}.`))
       }
     }

@@ -188,6 +188,20 @@ describe('a web page of somebody else', () => {
   })
 })
 
+test('its description has every route, its parameters, and the form of errors', async () => {
+  const { status, body } = await get('/api/openapi.json')
+  expect(status).toBe(200)
+  const { openapi, paths } = body as { openapi: string; paths: Record<string, { get: Record<string, unknown> }> }
+  expect(openapi).toBe('3.1.0')
+  expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/api/services', '/api/traces/{traceId}', '/metrics']))
+  expect(paths['/api/traces']?.get).toMatchObject({
+    parameters: expect.arrayContaining([expect.objectContaining({ name: 'attribute', in: 'query' })]) as unknown,
+    responses: {
+      '4XX': { content: { 'application/json': { schema: { properties: { error: { type: 'object' } } } } } },
+    },
+  })
+})
+
 test('its own metrics count what was answered', async () => {
   await get('/api/services')
   await get('/api/traces?limit=0')

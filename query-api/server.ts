@@ -14,7 +14,7 @@ import type { RouteContext } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
-import { query } from './routes/schemas.ts'
+import { answers, query } from './routes/schemas.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { uiRoutes } from './routes/ui.ts'
@@ -124,6 +124,9 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
   const context: RouteContext = { reader: options.reader, log: options.log }
   void app.register(async (scope: FastifyInstance) => {
     await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
+    scope.addHook('onRoute', (route) => {
+      route.schema = { ...route.schema, response: answers }
+    })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
     topologyRoutes(scope, context)

@@ -86,6 +86,7 @@ export interface TracesAnswer extends Window {
   spansInWindow: number | null
 }
 
+/** A trace as a whole; of very long ones, what starts within an hour of the page's first and last match. */
 export interface TraceSummary {
   traceId: string
   /** Of the root span (the earliest without a parent); without one, of the earliest span. */

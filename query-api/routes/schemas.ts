@@ -84,3 +84,18 @@ export const attributeValuesQuery = query({
 })
 
 export type TracesQuery = Static<typeof tracesQuery>
+
+const errorAnswer = Type.Object(
+  { error: Type.Object({ code: Type.String(), message: Type.String() }) },
+  { description: 'What is wrong, in words. 429, 503 and 504 may succeed later.' },
+)
+
+/** What every route answers, for the description of the API: the shapes themselves are types (types.ts). */
+export const answers = {
+  '2xx': Type.Object(
+    {},
+    { description: 'The answer; its type stands in query-api/types.ts.', additionalProperties: true },
+  ),
+  '4xx': errorAnswer,
+  '5xx': errorAnswer,
+}

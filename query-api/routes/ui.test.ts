@@ -6,8 +6,11 @@ import type { Reader } from '../../store/contract.ts'
 import type { QueryApi } from '../server.ts'
 import { openQueryApi } from '../testing.ts'
 
-// eslint-disable-next-line require-yield -- no rows
-const nothing: Reader = { async *select() {} }
+const nothing: Reader = {
+  async *select() {
+    yield []
+  },
+}
 let folder: string
 let api: QueryApi & { url: string }
 

@@ -161,7 +161,8 @@ export function parseMoment(
     const clock = clockOf(others.join(' '))
     return clock === undefined ? undefined : atClock(date, clock, utc)
   }
-  const clock = clockOf(lower)
+  // After a start with its day, a bare number is an hour: `yesterday 14:00 to 15`.
+  const clock = clockOf(on.day !== undefined && /^\d{1,2}$/.test(lower) ? `${lower}:00` : lower)
   return clock === undefined ? undefined : atClock(on.day ?? now, clock, utc)
 }
 

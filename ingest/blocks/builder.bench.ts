@@ -1,5 +1,5 @@
 // CPU a span of add and take, on bodies of 512 spans with 14 attributes (3 ints, 1 double, 1 bool), some 575 B each.
-// node ingest/blocks/builder.bench.ts [rounds]; with --cpu-prof to see where it goes.
+// node ingest/blocks/builder.bench.ts [rounds] [spans a body]; with --cpu-prof to see where it goes.
 import {
   ByteWriter,
   writeByte,
@@ -12,8 +12,9 @@ import {
 import { createBlockBuilder } from './builder.ts'
 import { partition, recordOf } from './truth/records.ts'
 
-const spansPerBody = 512
-const bodiesPerBlock = 128
+// Proxies send a few spans at a time.
+const spansPerBody = Number(process.argv[3] ?? 512)
+const bodiesPerBlock = Math.ceil(65_536 / spansPerBody)
 
 let state = 42
 function random(below: number): number {

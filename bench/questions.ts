@@ -1,0 +1,72 @@
+import { ask } from './clickhouse.ts'
+
+export interface Latency {
+  readonly name: string
+  readonly p50: number
+  readonly longest: number
+  readonly times: number
+  /** The first one, which finds nothing in memory. */
+  readonly first: number
+}
+
+/** The questions of the API, each as a URL, asked about what is stored: an hour up to `end` (ns), and single things in it. */
+export async function questionsAbout(weft: {
+  readonly http: string
+  readonly clickhouse: string
+}): Promise<readonly (readonly [name: string, url: string])[]> {
+  const [[last = '0', first = '0'] = []] = await ask(weft.clickhouse, 'SELECT max(start_ns), min(start_ns) FROM spans')
+  const [[trace = '', customer = ''] = []] = await ask(
+    weft.clickhouse,
+    `SELECT lower(hex(trace_id)), attributes_string['customer.id'] FROM spans
+     WHERE service = 'checkout' AND attributes_string['customer.id'] != '' AND start_ns > ${BigInt(last) - 1_800_000_000_000n} LIMIT 1`,
+  )
+  const end = BigInt(last) + 1n
+  const hour = `start=${end - 3_600_000_000_000n}&end=${end}`
+  const all = `start=${first}&end=${end}`
+  const traces = `${weft.http}/api/traces`
+  return [
+    ['trace by id, no time given', `${traces}/${trace}`],
+    ['services, 1 h', `${weft.http}/api/services?${hour}`],
+    ['services, all', `${weft.http}/api/services?${all}`],
+    ['operations of a service, 1 h', `${weft.http}/api/services/catalogue/operations?${hour}`],
+    ['topology, 1 h', `${weft.http}/api/topology?${hour}`],
+    ['topology of a service, 1 h', `${weft.http}/api/topology?${hour}&service=payment`],
+    ['newest 20 traces, 1 h', `${traces}?${hour}&limit=20`],
+    ['slowest 20 traces, 1 h', `${traces}?${hour}&limit=20&order=slowest`],
+    [
+      'rare attribute value, 1 h',
+      `${traces}?${hour}&limit=20&attribute=${encodeURIComponent(`customer.id=${customer}`)}`,
+    ],
+    [
+      'rare attribute value, all',
+      `${traces}?${all}&limit=20&attribute=${encodeURIComponent(`customer.id=${customer}`)}`,
+    ],
+    [
+      'service + attribute + duration, newest 20, 1 h',
+      `${traces}?${hour}&limit=20&service=pricing&attribute=customer.group%3Dreseller&minDuration=2ms`,
+    ],
+    ['errors of a service, newest 20, 1 h', `${traces}?${hour}&limit=20&service=payment&status=error`],
+  ]
+}
+
+/** Asks each question `times` times, one after another; milliseconds until the whole answer was read. */
+export async function latencies(
+  questions: readonly (readonly [name: string, url: string])[],
+  times: number,
+): Promise<readonly Latency[]> {
+  const measured: Latency[] = []
+  for (const [name, url] of questions) {
+    const took: number[] = []
+    for (let i = 0; i < times; i++) {
+      const begun = performance.now()
+      const response = await fetch(url)
+      const text = await response.text()
+      if (!response.ok) throw new Error(`${name}: HTTP ${response.status} ${text.slice(0, 300)} (${url})`)
+      took.push(performance.now() - begun)
+    }
+    const [first = 0] = took
+    took.sort((a, b) => a - b)
+    measured.push({ name, first, p50: took[took.length >> 1] ?? 0, longest: took.at(-1) ?? 0, times })
+  }
+  return measured
+}

@@ -20,7 +20,7 @@ const never = new AbortController().signal
 /** Bodies that a Java program sent. */
 const captures = fileURLToPath(new URL('../test/captures/java-default', import.meta.url))
 const bodies = readdirSync(captures)
-  .filter((name) => /traces-http-protobuf\.bin$/.test(name))
+  .filter((name) => name.endsWith('traces-http-protobuf.bin'))
   .map((name) => readFileSync(join(captures, name)))
 
 let folder: string

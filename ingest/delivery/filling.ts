@@ -203,6 +203,7 @@ export class Filler {
       builder.add(record, this.#assignment.at, offset)
     } catch (error) {
       if (error instanceof AppError && error.code === 'BAD_INPUT') return error.message
+      if (error instanceof AppError && error.code === 'TOO_LARGE' && filling.rows > 0) return tooLargeTogether
       throw error
     }
     if (builder.rows <= hardMaxRows && builder.bytes <= hardMaxBytes) return undefined

@@ -34,6 +34,8 @@ export function createWriter(client: ClickHouseClient, reader: Reader): BlockWri
             insert_deduplication_token: token,
             insert_deduplicate: 1,
             async_insert: 0,
+            // A column that the table has not is a mistake, not to be passed over in silence.
+            input_format_skip_unknown_fields: 0,
             wait_end_of_query: 1,
             log_comment: `insert ${block.table}`,
           },

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Every name below the store's folder. */
@@ -53,8 +53,6 @@ export const guestSystemTables: readonly string[] = [
 export function writeEngineConfig(folder: string, database: string, maxMemoryBytes: number): EngineFolders {
   const folders = foldersOf(folder)
   mkdirSync(folders.data, { recursive: true, mode: 0o700 })
-  rmSync(folders.incoming, { recursive: true, force: true })
-  mkdirSync(folders.incoming, { mode: 0o700 })
   const guest = [
     `GRANT SELECT, SHOW ON ${database}.*`,
     ...guestSystemTables.map((table) => `GRANT SELECT ON system.${table}`),
@@ -63,7 +61,7 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
     // generateRandom and numbers need it; it allows no table that outlives its query, and readonly=1 not even that.
     'GRANT CREATE TEMPORARY TABLE ON *.*',
   ]
-  writeFileSync(
+  replace(
     folders.users,
     `<clickhouse>
   <profiles><default></default></profiles>
@@ -81,14 +79,12 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
   </default></users>
 </clickhouse>
 `,
-    { mode: 0o600 },
   )
   const share = (part: number, most: number) => Math.floor(Math.min(maxMemoryBytes * part, most * MiB))
   // The defaults are made for a machine that is the database's alone: caches of 5 GiB, memory of nine tenths.
   const settings: Readonly<Record<string, string | number>> = {
     users_config: folders.users,
     max_server_memory_usage: maxMemoryBytes,
-    max_server_memory_usage_to_ram_ratio: 0,
     merges_mutations_memory_usage_soft_limit: Math.floor(maxMemoryBytes / 2),
     mark_cache_size: share(0.06, 256),
     index_mark_cache_size: share(0.03, 128),
@@ -115,7 +111,7 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
     max_parts_cleaning_thread_pool_size: 2,
   }
   const lines = Object.entries(settings).map(([name, value]) => `  <${name}>${xml(String(value))}</${name}>`)
-  writeFileSync(
+  replace(
     folders.config,
     `<clickhouse>
 ${lines.join('\n')}
@@ -126,10 +122,16 @@ ${lines.join('\n')}
   </access_control_improvements>
 </clickhouse>
 `,
-    { mode: 0o600 },
   )
   return folders
 }
 
 const grants = (list: readonly string[]) => list.map((sql) => `<query>${sql}</query>`).join('')
 const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+
+/** Whole or not at all: another process may hold this folder and read the file. */
+function replace(path: string, text: string): void {
+  const partial = `${path}.${process.pid}`
+  writeFileSync(partial, text, { mode: 0o600 })
+  renameSync(partial, path)
+}

@@ -1,8 +1,10 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import type * as Chdb from 'chdb'
 import { AppError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import { type EngineFolders, writeEngineConfig } from './engine-config.ts'
+import { type EngineFolders, foldersOf, writeEngineConfig } from './engine-config.ts'
 import { codes, EngineError, engineErrorOf } from './engine-error.ts'
 import { identifier, literal } from './sql-text.ts'
 
@@ -105,14 +107,18 @@ export class Engine {
       this.#parser = this.#open()
       this.#parser.query('SET max_query_size = 33554432; SET ROLE guest; SET readonly = 1')
     } catch (error) {
-      const text = messageOf(error)
-      if (/lock file|already running|CANNOT_OPEN_FILE/i.test(text)) {
+      if (isHeld(options.folder)) {
         throw new AppError('UNAVAILABLE', `the store's folder ${options.folder} is in use by another process`, {
           cause: error,
         })
       }
-      throw new AppError('UNAVAILABLE', `cannot open the store in ${options.folder}: ${text}`, { cause: error })
+      throw new AppError('UNAVAILABLE', `cannot open the store in ${options.folder}: ${messageOf(error)}`, {
+        cause: error,
+      })
     }
+    // Only now is the folder this process's own.
+    rmSync(this.folders.incoming, { recursive: true, force: true })
+    mkdirSync(this.folders.incoming, { mode: 0o700 })
     this.#pools = {
       owner: { idle: [], waiting: [], free: options.sessions.owner },
       guest: { idle: [], waiting: [], free: options.sessions.guest },
@@ -199,10 +205,12 @@ export class Engine {
         }
       }
       const result = await slot.native.queryAsync(statement.sql, { format: statement.format })
+      if (signal.aborted) throw new EngineError(codes.QUERY_WAS_CANCELLED, 'Query was cancelled')
       finish(!statement.discard)
       return { chunks: once(result.bytes()), rowsRead: result.rowsRead, bytesRead: result.bytesRead }
     } catch (error) {
-      finish(!statement.discard)
+      // Nor is a session used again in which a statement failed: what it had made of its result could come with the next.
+      finish(false)
       throw this.#noticed(engineErrorOf(error), signal)
     }
   }
@@ -355,6 +363,16 @@ export class Engine {
     this.#parser.close()
     this.#control.close()
     await this.#drain()
+  }
+}
+
+/** Whether the process that ClickHouse's own lock file names is alive. Told after opening has failed: chDB does not say why. */
+function isHeld(folder: string): boolean {
+  try {
+    const pid = Number(/^PID: (\d+)$/m.exec(readFileSync(join(foldersOf(folder).data, 'status'), 'utf8'))?.[1])
+    return pid > 0 && pid !== process.pid && process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

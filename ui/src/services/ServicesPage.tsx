@@ -11,6 +11,7 @@ import { Empty, Failed, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { carried, changed } from '../frame/search.ts'
+import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, rate, share } from '../numbers/format.ts'
 import { zoomOut } from '../time/range.ts'
 import { columns, sorted, sortFromUrl, sortToUrl, type Column } from './rows.ts'
@@ -23,6 +24,7 @@ type Line =
 const rowHeight = 32
 
 export function ServicesPage() {
+  useTitle('Services')
   const clock = useClock()
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })

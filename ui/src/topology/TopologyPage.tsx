@@ -9,6 +9,7 @@ import { Empty, Failed, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { changed } from '../frame/search.ts'
+import { useTitle } from '../frame/useTitle.ts'
 import { zoomOut } from '../time/range.ts'
 import { mostDomNodes } from './graph.ts'
 import { NodePanel } from './NodePanel.tsx'
@@ -19,6 +20,7 @@ const FlowGraph = lazy(async () => ({ default: (await import('./FlowGraph.tsx'))
 const CanvasGraph = lazy(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph }))
 
 export function TopologyPage() {
+  useTitle('Topology')
   const clock = useClock()
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })

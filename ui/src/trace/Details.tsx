@@ -214,12 +214,17 @@ function Attributes({ list, dropped, none }: { list: readonly KeyValue[]; droppe
 }
 
 const longest = 2000
+/** A longer value makes no address that one could send to somebody. */
+const longestSearched = 500
 
 function Attribute({ attribute }: { attribute: KeyValue }) {
   const search = useSearch({ from: '__root__' })
   const [whole, setWhole] = useState(false)
   const value = useMemo(() => valueText(attribute.value), [attribute])
   const link = attribute.value.stringValue === undefined ? undefined : safeLink(value)
+  const { arrayValue, kvlistValue, bytesValue } = attribute.value
+  const plain = arrayValue === undefined && kvlistValue === undefined && bytesValue === undefined
+  const searchable = plain && value !== '' && value.length <= longestSearched
   const cut = !whole && value.length > longest ? value.slice(0, longest) : value
   return (
     <div className="pair">
@@ -239,15 +244,17 @@ function Attribute({ attribute }: { attribute: KeyValue }) {
         )}
       </span>
       <span className="pair-tools">
-        <Link
-          className="button button-quiet button-icon"
-          to="/traces"
-          search={{ ...carried(search), attribute: [`${attribute.key}=${value}`] }}
-          title="Traces with this value"
-          aria-label={`Traces with ${attribute.key} of this value`}
-        >
-          <Icon name="search" size={12} />
-        </Link>
+        {searchable && (
+          <Link
+            className="button button-quiet button-icon"
+            to="/traces"
+            search={{ ...carried(search), attribute: [`${attribute.key}=${value}`] }}
+            title="Traces with this value"
+            aria-label={`Traces with ${attribute.key} of this value`}
+          >
+            <Icon name="search" size={12} />
+          </Link>
+        )}
         <Copy what={() => value} label={`Copy the value of ${attribute.key}`} />
       </span>
     </div>

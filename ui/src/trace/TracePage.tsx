@@ -6,6 +6,7 @@ import { ApiError } from '../api/client.ts'
 import { traceQuestion } from '../api/questions.ts'
 import { Empty, Failed, Waiting } from '../design/State.tsx'
 import { carried } from '../frame/search.ts'
+import { useTitle } from '../frame/useTitle.ts'
 import { parseTraceId } from './id.ts'
 import { buildModel } from './model.ts'
 import { TraceView } from './TraceView.tsx'
@@ -22,6 +23,8 @@ export function TracePage() {
     refetchInterval: (query) => (query.state.data?.complete === false && mayGrow(query.state.data) ? 5000 : false),
   })
   const model = useMemo(() => (data === undefined ? undefined : buildModel(data)), [data])
+  const root = model?.nodes.find(({ span }) => span !== undefined)?.span
+  useTitle(root === undefined ? 'Trace' : `${root.service}: ${root.name}`)
   const back = (
     <Link className="button" to="/traces" search={carried(search)}>
       To the traces

@@ -52,7 +52,8 @@ export function buildModel(answer: TraceAnswer): TraceModel {
       tops.push({ start: starts[i] ?? 0, span: i })
     else (childrenOf[parent] ??= []).push(i)
   })
-  for (const [missing, children] of orphans) tops.push({ start: Math.min(...sample(children, starts)), missing })
+  // The answer's spans are sorted by start, so the first child is the earliest.
+  for (const [missing, children] of orphans) tops.push({ start: starts[children[0] ?? 0] ?? 0, missing })
   tops.sort((a, b) => a.start - b.start)
   const byStart = (a: number, b: number): number => (starts[a] ?? 0) - (starts[b] ?? 0) || a - b
 
@@ -158,10 +159,6 @@ function push(map: Map<string, number[]>, key: string, value: number): void {
   if (list === undefined) map.set(key, [value])
   else list.push(value)
 }
-
-// Spreading 100,000 arguments into Math.min overflows the stack; spans come sorted by start, so the first few do.
-const sample = (children: readonly number[], starts: Float64Array): number[] =>
-  children.slice(0, 64).map((child) => starts[child] ?? 0)
 
 /** The nodes on screen, top to bottom: all but what lies under a closed node. */
 export function visibleNodes(nodes: readonly Node[], closed: ReadonlySet<string>): Int32Array {

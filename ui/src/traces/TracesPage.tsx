@@ -7,6 +7,7 @@ import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questio
 import { Empty, Failed, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { carried, changed } from '../frame/search.ts'
+import { useTitle } from '../frame/useTitle.ts'
 import { count, text } from '../numbers/format.ts'
 import { zoomOut } from '../time/range.ts'
 import { filterCount, filterOf, limitOf, orderOf } from './filter.ts'
@@ -26,6 +27,7 @@ function soundLanguage(): void {
 const Welcome = lazy(async () => ({ default: (await import('./Welcome.tsx')).Welcome }))
 
 export function TracesPage() {
+  useTitle('Traces')
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()

@@ -25,7 +25,7 @@ const goOn = () => Promise.resolve()
 async function start(
   queue: FakeQueue,
   store: FakeStore,
-  options: Partial<IngestOptions> & { fate?: (call: string) => Fate } = {},
+  options: Partial<IngestOptions> & { fate?: (call: string) => Fate; lateMs?: number } = {},
 ) {
   const metrics = new Registry()
   const aside: string[] = []
@@ -33,7 +33,7 @@ async function start(
   const reader = queue.reader((call) => step(call))
   const ingest = createIngest({
     queue: reader,
-    store: store.writer(options.fate ?? (() => 'well')),
+    store: store.writer(options.fate ?? (() => 'well'), options.lateMs),
     newBuilder: createFakeBuilder,
     setAside: {
       put(_record, _at, offset, reason) {
@@ -183,6 +183,17 @@ test('a block that is too large for the server is inserted in halves, which the 
   expect(stored(store).length).toBe(12)
   expect(await metric('spans_stored_total')).toBe(12)
   expect(await metric('records_total')).toBe(4)
+})
+
+test('a block is not cut in two while an insert of the whole may still come through', async () => {
+  const queue = queueOf(spans('a'), spans('b'))
+  const store = new FakeStore()
+  const fates: Fate[] = ['well', 'late', 'overloaded', 'overloaded', 'overloaded', 'overloaded']
+  await start(queue, store, { fate: (call) => (call === 'insert' ? (fates.shift() ?? 'well') : 'well'), lateMs: 30 })
+  await drained(queue)
+  await store.quiet()
+  expect(stored(store)).toEqual(['a', 'b'])
+  expect(queue.commits).toEqual(['0 1:1', '2 '])
 })
 
 test('halves are gone on with by the next process', async () => {

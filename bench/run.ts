@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { measurePath, type PathResult } from './path.ts'
 import { fixed, mebibytes, table, type Target, targetTable } from './report.ts'
-import { measureRotel, type RotelResult } from './rotel.ts'
+import { installRotel, measureR, measureRotelStores, type RotelStores } from './rotel.ts'
 import { roles, startWeft } from './weft.ts'
 
 interface Given {
@@ -33,8 +33,9 @@ new Command('bench')
   .option('--data <folder>', 'data folder, kept afterwards; a temporary one without it')
   .option('--json <file>', 'write the result as JSON')
   .action(async (given: Given) => {
-    const rotel =
-      given.peer === 'rotel' ? await measureRotel(Math.min(given.seconds, 20), given.connections) : undefined
+    const peer = given.peer === 'rotel' ? await installRotel() : undefined
+    const peerSeconds = Math.min(given.seconds, 15)
+    const first = peer && (await measureR(peer, peerSeconds, given.connections))
     const data = given.data ?? (await mkdtemp(join(tmpdir(), 'weft-bench-')))
     const weft = await startWeft(data)
     let path: PathResult
@@ -43,6 +44,12 @@ new Command('bench')
     } finally {
       await weft.stop()
       if (given.data === undefined) await rm(data, { recursive: true, force: true, maxRetries: 3 })
+    }
+    let rotel: RotelResult | undefined
+    if (peer && first !== undefined) {
+      const again = await measureR(peer, peerSeconds, given.connections)
+      const stores = await measureRotelStores(peer, peerSeconds, given.connections)
+      rotel = { version: peer.version, r: (first + again) / 2, before: first, after: again, stores }
     }
     const machine = `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${mebibytes(totalmem())}, Node ${process.version}`
     const targets = targetsOf(path, rotel, given.seconds)
@@ -62,6 +69,15 @@ new Command('bench')
     process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     process.exitCode = 1
   })
+
+interface RotelResult {
+  readonly version: string
+  /** The mean of `before` and `after` the whole path was measured: machines drift. */
+  readonly r: number
+  readonly before: number
+  readonly after: number
+  readonly stores: RotelStores
+}
 
 const withoutRotel = '\nRotel was not measured (--peer rotel): no R, only µs.\n'
 
@@ -98,16 +114,16 @@ from acknowledgement to queryable, ms: idle ${probes(queryable.idle)}; under loa
 ${questions}`
 }
 
-function describeRotel(rotel: RotelResult): string {
-  const { blackhole, clickhouse } = rotel
+function describeRotel({ version, r, before, after, stores }: RotelResult): string {
   return `
-Rotel ${rotel.version}, the same bodies:
-R = ${fixed(blackhole)} µs of CPU a span (OTLP/HTTP to its blackhole exporter)
-${clickhouse === undefined ? '' : `OTLP/HTTP to its ClickHouse exporter: ${fixed(clickhouse.exporter)} µs, and ${fixed(clickhouse.insert)} µs for the insert of its rows into chDB\n`}`
+Rotel ${version}, the same bodies:
+R = ${fixed(r)} µs of CPU a span (OTLP/HTTP to its blackhole exporter; ${fixed(before)} before, ${fixed(after)} after)
+OTLP/HTTP to its ClickHouse exporter: ${fixed(stores.exporter)} µs, the insert of its rows into chDB: ${fixed(stores.insert)} µs (${stores.stored} of ${stores.sent} spans stored, ${fixed(stores.diskBytesASpan, 0)} B each)
+`
 }
 
 function targetsOf(path: PathResult, rotel: RotelResult | undefined, seconds: number): readonly Target[] {
-  const r = rotel?.blackhole
+  const r = rotel?.r
   const inR = (what: string, micros: number, limit: number): Target => ({
     what,
     wanted: `≤ ${limit} R`,
@@ -115,7 +131,7 @@ function targetsOf(path: PathResult, rotel: RotelResult | undefined, seconds: nu
     met: r === undefined ? undefined : micros <= limit * r,
   })
   const peak = Object.values(path.peakBytes).reduce((sum, each) => sum + each, 0)
-  const peer = rotel?.clickhouse && rotel.clickhouse.exporter + rotel.clickhouse.insert
+  const peer = rotel && rotel.stores.exporter + rotel.stores.insert
   const whole = path.stored === path.sent.spans
   return [
     inR('whole path, CPU a span', path.total, 1.3),

@@ -26,7 +26,7 @@ export function someCustomer(random: Random): Customer {
   return {
     id: `customer-${String(number).padStart(5, '0')}`,
     group: customerGroups[Math.floor((number % 100) ** 2 / 2000)] ?? customerGroups[0],
-    session: random.hex(48),
+    session: `s-${random.hex(14)}`,
     agent: agents[number % agents.length] as string,
     address: `10.${number & 127}.${(number >> 7) & 255}.${number % 253}`,
   }
@@ -200,12 +200,13 @@ export function fillUp(list: List, fill: Fill, operation: Operation, customer: C
   }
   if (strings > 0) put(list, 'customer.id', customer.id)
   if (strings > 1) put(list, 'customer.group', customer.group)
-  if (strings > 2) put(list, 'session.id', customer.session)
-  if (strings > 3) put(list, 'cloud.region', random.pick(regions))
+  if (strings > 2)
+    put(list, 'code.function.name', `com.shop.${service}.${wordOf(operation)}.Handler.handle${random.int(9)}`)
+  if (strings > 3) put(list, 'session.id', customer.session)
   if (strings > 4) put(list, 'client.address', customer.address)
   if (strings > 5) put(list, 'thread.name', `${random.pick(threads)}-${random.int(16)}`)
   if (strings > 6) put(list, `${own}.deployment`, random.pick(colours))
-  if (strings > 7) put(list, 'code.function.name', `com.shop.${service}.Handler.handle${random.int(9)}`)
+  if (strings > 7) put(list, 'cloud.region', random.pick(regions))
   if (strings > 8) put(list, `${own}.build`, '2f6c1e0b84d95a7733c1f0e2d6b8a94c5e7f1032')
   if (strings > 9) put(list, 'network.protocol.version', '1.1')
   if (ints > 0) put(list, 'thread.id', BigInt(1 + random.int(64)))

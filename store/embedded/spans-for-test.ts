@@ -29,3 +29,10 @@ export const someSpans = (
   '${log}' AS _queue_log,
   toUInt64(${offset} + intDiv(number, 512)) AS _queue_offset
 FROM numbers(${count})`
+
+/** The same as an INSERT; the columns that are not named take their defaults. */
+export function insertSomeSpans(...given: Parameters<typeof someSpans>): string {
+  const sql = someSpans(...given)
+  const columns = [...sql.matchAll(/ AS (\w+),?\n/g)].map((match) => match[1])
+  return `INSERT INTO spans (${columns.join(', ')}) ${sql}`
+}

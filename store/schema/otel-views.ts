@@ -56,8 +56,8 @@ SELECT
     'LowCardinality(String)') AS SpanKind,
   service AS ServiceName,
   resource.attributes AS ResourceAttributes,
-  toString(scope_name) AS ScopeName,
-  toString(scope_version) AS ScopeVersion,
+  CAST(scope_name, 'String') AS ScopeName,
+  CAST(scope_version, 'String') AS ScopeVersion,
   CAST(mapConcat(
     CAST(attributes_string, 'Map(String, String)'),
     CAST(${asText('attributes_int')}, 'Map(String, String)'),

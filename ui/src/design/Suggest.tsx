@@ -22,8 +22,11 @@ export function Suggest(props: {
   onChange: (value: string) => void
   onChoose: (value: string) => void
   onOpen?: () => void
+  /** Leaving the field takes what stands in it. */
+  takeOnBlur?: boolean
 }) {
-  const { label, placeholder, value, suggestions, empty, invalid, inputRef, onChange, onChoose, onOpen } = props
+  const { label, placeholder, value, suggestions, empty, invalid, inputRef, onChange, onChoose, onOpen, takeOnBlur } =
+    props
   // A field that was filled before offers everything until one types: else it would offer only what it holds.
   const [typed, setTyped] = useState(false)
   return (
@@ -57,7 +60,7 @@ export function Suggest(props: {
           const highlighted = event.currentTarget.getAttribute('aria-activedescendant')
           if (event.key === 'Enter' && (highlighted === null || highlighted === '')) onChoose(value)
         }}
-        onBlur={() => onChoose(value)}
+        onBlur={() => takeOnBlur === true && onChoose(value)}
       />
       <Autocomplete.Portal>
         <Autocomplete.Positioner sideOffset={4} align="start">

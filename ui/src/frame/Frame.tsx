@@ -103,6 +103,13 @@ export function NoSuchPage() {
 }
 
 /** A page threw while it was drawn, or its script could not be loaded. */
-export function PageBroke({ error, reset }: ErrorComponentProps) {
-  return <Failed error={error instanceof Error ? error : new Error(String(error))} onRetry={reset} what="this page" />
+export function PageBroke({ error }: ErrorComponentProps) {
+  // A script that could not be loaded is not asked for twice by the browser; the address holds all there is to keep.
+  return (
+    <Failed
+      error={error instanceof Error ? error : new Error(String(error))}
+      onRetry={() => location.reload()}
+      what="this page"
+    />
+  )
 }

@@ -2,7 +2,7 @@ import { Popover } from '@base-ui/react/popover'
 import { Switch } from '@base-ui/react/switch'
 import { useRef, useState, type RefObject } from 'react'
 import { Icon } from '../design/Icon.tsx'
-import { dayName, moment, sameDay, shortClock, utc, zone } from '../time/format.ts'
+import { clock as clockTime, dayName, moment, sameDay, shortClock, utc, zone } from '../time/format.ts'
 import { lengthText, parseRange, rangeToUrl, shiftRange, zoomOut, type TimeRange } from '../time/range.ts'
 import { useClock } from './clock.tsx'
 import { useKeys } from './keys.ts'
@@ -32,6 +32,13 @@ export function rangeName(range: TimeRange, now: number): string {
   const day = sameDay(from, now) && sameDay(to, now) ? '' : `${dayName(from, now)} `
   const end = sameDay(from, to) ? shortClock(to) : `${dayName(to, now)} ${shortClock(to)}`
   return `${day}${shortClock(from)} – ${end}`
+}
+
+/** From when to when, to the minute: what a relative range stands for just now. */
+function when(from: number, to: number): string {
+  const minutes = (ms: number): string => clockTime(ms).slice(0, 5)
+  const day = sameDay(from, to) ? '' : `${dayName(from, to)} `
+  return `${day}${minutes(from)} – ${minutes(to)}`
 }
 
 export function TimeControls() {
@@ -74,6 +81,7 @@ export function TimeControls() {
           >
             <Icon name="clock" size={14} />
             {rangeName(range, now)}
+            {range.kind === 'last' && <span className="top-when">{when(resolved.from, resolved.to)}</span>}
           </Popover.Trigger>
           <Popover.Portal>
             <Popover.Positioner sideOffset={6} align="end">

@@ -1,3 +1,4 @@
+import './details.css'
 import { Tabs } from '@base-ui/react/tabs'
 import { Link, useSearch } from '@tanstack/react-router'
 import { useMemo, useState, type ReactNode } from 'react'
@@ -105,7 +106,7 @@ function Sent(props: Props & { span: TraceSpan }) {
           {tabs.map(({ id, label, many }) => (
             <Tabs.Tab key={id} value={id} className="tab">
               {label}
-              {many !== undefined && <span className="details-many number">{many}</span>}
+              {many !== undefined && many > 0 && <span className="details-many number">{many}</span>}
             </Tabs.Tab>
           ))}
         </Tabs.List>

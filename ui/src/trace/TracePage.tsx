@@ -1,10 +1,11 @@
 import './trace.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { useMemo } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { ApiError } from '../api/client.ts'
 import { traceQuestion } from '../api/questions.ts'
 import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { useClock } from '../frame/clock.tsx'
 import { carried } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { parseTraceId } from './id.ts'
@@ -22,6 +23,13 @@ export function TracePage() {
     // Spans may still arrive: looked at again until all are there.
     refetchInterval: (query) => (query.state.data?.complete === false && mayGrow(query.state.data) ? 5000 : false),
   })
+  const { now } = useClock()
+  const asked = useRef(now)
+  useEffect(() => {
+    if (asked.current === now) return
+    asked.current = now
+    void refetch()
+  }, [now, refetch])
   const model = useMemo(() => (data === undefined ? undefined : buildModel(data)), [data])
   const root = model?.nodes.find(({ span }) => span !== undefined)?.span
   useTitle(root === undefined ? 'Trace' : `${root.service}: ${root.name}`)

@@ -52,7 +52,7 @@ export function TraceView({ model }: { model: TraceModel }) {
         ref={split}
         style={{
           gridTemplateColumns:
-            node === undefined ? 'minmax(0, 1fr)' : `minmax(0, 1fr) max(var(--popup-width), ${detailsWidth * 100}%)`,
+            node === undefined ? 'minmax(0, 1fr)' : `minmax(0, 1fr) max(var(--details-least), ${detailsWidth * 100}%)`,
         }}
       >
         <Fall state={state} actions={actions} treeWidth={treeWidth} onTreeWidth={setTreeWidth} />

@@ -250,7 +250,10 @@ function drawCritical(
     ctx.fillRect(x, y - 1, Math.max(1, right - x), 3)
     if (before !== undefined) {
       const [upper, lower] = [Math.min(before.y, y), Math.max(before.y, y)]
-      ctx.fillRect(Math.round(x), upper - 1, 1, lower - upper + 3)
+      // Only a hint of where it goes on: full lines would hide the durations beside the bars.
+      ctx.globalAlpha = 0.25
+      ctx.fillRect(Math.round(x), upper + 2, 1, lower - upper - 3)
+      ctx.globalAlpha = 1
     }
     before = { x: right, y }
   }

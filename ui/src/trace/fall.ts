@@ -305,8 +305,8 @@ function fillRow(row: RowParts, node: Node, state: FallState): void {
   hidden.textContent = closed ? `+${node.end - node.index - 1}` : ''
   element.title = span === undefined ? label : `${span.service}: ${label}`
   element.setAttribute('aria-level', String(node.depth + 1))
-  element.setAttribute('aria-posinset', String(node.index + 1))
-  element.setAttribute('aria-setsize', String(state.model.nodes.length))
+  element.setAttribute('aria-posinset', String(node.place))
+  element.setAttribute('aria-setsize', String(node.siblings))
   if (node.children === 0) element.removeAttribute('aria-expanded')
   else element.setAttribute('aria-expanded', String(!closed))
   element.setAttribute('aria-selected', String(node.index === state.selected))

@@ -27,6 +27,9 @@ export interface Node {
   /** First node after this one's subtree. */
   end: number
   readonly children: number
+  /** Which of its siblings it is, from 1, and of how many. */
+  readonly place: number
+  readonly siblings: number
   readonly start: number
   readonly stop: number
   readonly colour: number
@@ -60,7 +63,7 @@ export function buildModel(answer: TraceAnswer): TraceModel {
   const nodes: Node[] = []
   const byId = new Map<string, number>()
   const colours = new Map<string, number>()
-  const place = (i: number, parent: number, depth: number): number => {
+  const put = (i: number, parent: number, depth: number, place: number, siblings: number): number => {
     const span = spans[i]
     if (span === undefined) return -1
     let colour = colours.get(span.service)
@@ -75,6 +78,8 @@ export function buildModel(answer: TraceAnswer): TraceModel {
       depth,
       end: index + 1,
       children: childrenOf[i]?.length ?? 0,
+      place,
+      siblings,
       start,
       stop: start + Number(span.durationNanos),
       colour,
@@ -84,21 +89,22 @@ export function buildModel(answer: TraceAnswer): TraceModel {
     return index
   }
 
-  const walk = (top: number, parent: number, depth: number): void => {
-    const stack: [number, number, number][] = [[top, parent, depth]]
+  const walk = (top: number, parent: number, depth: number, place: number, siblings: number): void => {
+    const stack: [number, number, number, number, number][] = [[top, parent, depth, place, siblings]]
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      const [i, above, level] = next
+      const [i, above, level, nth, of] = next
       const span = spans[i]
       if (span === undefined || byId.has(span.spanId)) continue
-      const index = place(i, above, level)
+      const index = put(i, above, level, nth, of)
       const children = childrenOf[i]
       if (children === undefined) continue
       children.sort(byStart)
-      for (let c = children.length - 1; c >= 0; c--) stack.push([children[c] ?? -1, index, level + 1])
+      for (let c = children.length - 1; c >= 0; c--)
+        stack.push([children[c] ?? -1, index, level + 1, c + 1, children.length])
     }
   }
-  for (const top of tops) {
-    if (top.span !== undefined) walk(top.span, -1, 0)
+  for (const [at, top] of tops.entries()) {
+    if (top.span !== undefined) walk(top.span, -1, 0, at + 1, tops.length)
     if (top.missing === undefined) continue
     const children = (orphans.get(top.missing) ?? []).sort(byStart)
     const index = nodes.length
@@ -112,16 +118,18 @@ export function buildModel(answer: TraceAnswer): TraceModel {
       depth: 0,
       end: index + 1,
       children: children.length,
+      place: at + 1,
+      siblings: tops.length,
       start: top.start,
       stop,
       colour: -1,
       failed: false,
     })
     byId.set(top.missing, index)
-    for (const child of children) walk(child, index, 1)
+    for (const [nth, child] of children.entries()) walk(child, index, 1, nth + 1, children.length)
   }
   // A cycle that names no root would be lost: whatever was not reached hangs on top.
-  spans.forEach((span, i) => byId.has(span.spanId) || walk(i, -1, 0))
+  spans.forEach((span, i) => byId.has(span.spanId) || walk(i, -1, 0, tops.length, tops.length))
   closeSubtrees(nodes)
   return {
     answer,

@@ -101,6 +101,7 @@ function ServiceField({ search, set, inputRef }: FieldProps & { inputRef: RefObj
       <span className="search-label">Service</span>
       <Suggest
         label="Service"
+        takeOnBlur
         placeholder="Any"
         inputRef={inputRef}
         value={draft}
@@ -129,6 +130,7 @@ function OperationField({ search, set }: FieldProps) {
       <span className="search-label">Operation</span>
       <Suggest
         label="Operation"
+        takeOnBlur
         placeholder="Any"
         value={draft}
         suggestions={suggestions}

@@ -1,6 +1,6 @@
 import { Link, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { memo, useEffect, useMemo, useRef } from 'react'
+import { memo, useMemo, useRef } from 'react'
 import type { TraceSummary } from '../../../query-api/types.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
@@ -51,11 +51,6 @@ export function TraceList({ traces, marked, onMark, onOpen }: Props) {
     },
     Escape: () => (marked === undefined ? false : onMark(undefined)),
   })
-  useEffect(() => {
-    if (at >= 0) rows.scrollToIndex(at)
-    // Only when another trace is marked, not whenever the list is scrolled.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [at])
   return (
     <div className="list" role="table" aria-label="Traces" aria-rowcount={traces.length + 1}>
       <div className="list-head" role="row">

@@ -8,12 +8,6 @@ const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 6
 
 const where = '_queue_log = {log:String} AND _queue_partition = {partition:UInt32}'
 const of = (at: Source) => ({ log: at.logId, partition: at.partition })
-const offsetsIn = (table: string) =>
-  `SELECT max(_queue_offset) AS offset, count() AS found FROM ${table} WHERE ${where}`
-const requestsIn = (table: string) =>
-  `SELECT request_id, _queue_offset FROM ${table}
-   WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')`
-
 /** Inserts Native blocks as they are, and answers what became of them. */
 export function createWriter(client: ClickHouseClient, reader: Reader): BlockWriter {
   async function first<Row>(query: Query<Row>, signal: AbortSignal): Promise<Row> {
@@ -60,11 +54,11 @@ export function createWriter(client: ClickHouseClient, reader: Reader): BlockWri
     },
 
     highest(at, signal) {
-      // A record that was set aside is done with as well.
+      // Of spans alone: a record is set aside while the block before it is still being filled.
       return first(
         {
           name: 'highest',
-          sql: `SELECT max(offset), sum(found) FROM (${offsetsIn('spans')} UNION ALL ${offsetsIn('set_aside')})`,
+          sql: `SELECT max(_queue_offset), count() FROM spans WHERE ${where}`,
           params: of(at),
           limits,
           decode: ([offset, found]) => (found === '0' ? undefined : BigInt(offset as string)),
@@ -76,7 +70,10 @@ export function createWriter(client: ClickHouseClient, reader: Reader): BlockWri
     async recentRequests(at, since, signal) {
       const query: Query<{ requestId: bigint; offset: bigint }> = {
         name: 'recent requests',
-        sql: `SELECT request_id, min(_queue_offset) FROM (${requestsIn('spans')} UNION ALL ${requestsIn('set_aside')}) GROUP BY request_id`,
+        // Not of those set aside, which may be sent again.
+        sql: `SELECT request_id, min(_queue_offset) FROM spans
+   WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+   GROUP BY request_id`,
         params: { ...of(at), since },
         limits,
         decode: ([id, offset]) => ({ requestId: BigInt(id as string), offset: BigInt(offset as string) }),

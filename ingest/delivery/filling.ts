@@ -52,7 +52,7 @@ export class Filler {
   readonly #limits: FillLimits
   readonly #timing: Timing
   readonly #log: Log
-  readonly #onTrouble: (reason: string) => void
+  readonly #onTrouble: (reason: string | undefined) => void
 
   constructor(options: {
     readonly assignment: Assignment
@@ -61,7 +61,7 @@ export class Filler {
     readonly limits: FillLimits
     readonly timing: Timing
     readonly log: Log
-    onTrouble(reason: string): void
+    onTrouble(reason: string | undefined): void
   }) {
     this.#assignment = options.assignment
     this.#window = options.window
@@ -246,7 +246,9 @@ export class Filler {
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted()
       try {
-        return await this.#assignment.read(from, { maxBytes, maxWaitMs }, cut)
+        const batch = await this.#assignment.read(from, { maxBytes, maxWaitMs }, cut)
+        if (tries > 0) this.#onTrouble(undefined)
+        return batch
       } catch (error) {
         signal.throwIfAborted()
         if (cut.aborted) return { records: [], next: from }

@@ -74,14 +74,17 @@ export async function untilAnswered<T>(
     readonly timing: Timing
     readonly signal: AbortSignal
     readonly log: Log
-    onTrouble(reason: string): void
+    /** Told the reason of each failure, and undefined once there is an answer after one. */
+    onTrouble(reason: string | undefined): void
   },
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const backoff = new Backoff(options.timing)
   for (;;) {
     try {
-      return await withDeadline(options.timing.deadlineMs, options.signal, call)
+      const answer = await withDeadline(options.timing.deadlineMs, options.signal, call)
+      if (backoff.tries > 0) options.onTrouble(undefined)
+      return answer
     } catch (error) {
       options.signal.throwIfAborted()
       if (backoff.tries === 0) options.log.warn({ error: messageOf(error) }, `${what} failed, trying again`)

@@ -1,7 +1,7 @@
 import './details.css'
 import { Tabs } from '@base-ui/react/tabs'
 import { Link, useSearch } from '@tanstack/react-router'
-import { useMemo, useState, type ReactNode } from 'react'
+import { Fragment, useMemo, useState, type ReactNode } from 'react'
 import type { KeyValue, OtlpEvent, OtlpLink, TraceSpan } from '../../../query-api/types.ts'
 import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
@@ -229,7 +229,9 @@ function Attribute({ attribute }: { attribute: KeyValue }) {
   const cut = !whole && value.length > longest ? value.slice(0, longest) : value
   return (
     <div className="pair">
-      <bdi className="pair-key">{attribute.key}</bdi>
+      <bdi className="pair-key">
+        <Breakable text={attribute.key} />
+      </bdi>
       <span className="pair-value" title={valueType(attribute.value)}>
         {link === undefined ? (
           <bdi>{cut}</bdi>
@@ -260,6 +262,18 @@ function Attribute({ attribute }: { attribute: KeyValue }) {
       </span>
     </div>
   )
+}
+
+/** Breaks lines after dots and the like before it breaks within words. */
+function Breakable({ text }: { text: string }) {
+  return text.split(/(?<=[._/:-])(?=\w)/).map((part, i) => (
+    // The parts of a text never change their order.
+    // eslint-disable-next-line react/no-array-index-key
+    <Fragment key={i}>
+      {i > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ))
 }
 
 function Pair({ name, value }: { name: string; value: string }) {

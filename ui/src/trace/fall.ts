@@ -32,6 +32,8 @@ interface RowParts {
 
 const leastNanos = 10
 const indentPx = 12
+/** Names this narrow have no room for the service on every row. */
+const narrowPx = 330
 
 /**
  * The waterfall: names as real rows of a tree, bars on a canvas, both drawn in the same frame. No framework re-renders
@@ -47,6 +49,7 @@ export class Waterfall {
   #palette: Palette = readPalette()
   #rowHeight = Number.parseFloat(this.#palette.token('--span-row'))
   #hovered = -1
+  #narrow = false
   #brush: readonly [number, number] | undefined
   #frame = 0
 
@@ -135,6 +138,9 @@ export class Waterfall {
   #fillRows(state: FallState, top: number, height: number): void {
     const first = Math.floor(top / this.#rowHeight)
     const many = Math.ceil(height / this.#rowHeight) + 1
+    const narrow = this.#parts.rows.clientWidth < narrowPx
+    if (narrow !== this.#narrow) for (const row of this.#pool) row.shown = -1
+    this.#narrow = narrow
     while (this.#pool.length < many) this.#pool.push(makeRow(this.#parts.rows))
     this.#parts.rows.style.transform = `translateY(${first * this.#rowHeight - top}px)`
     let active = ''
@@ -143,7 +149,7 @@ export class Waterfall {
       const node = state.model.nodes[at]
       row.element.hidden = node === undefined
       if (node === undefined) return
-      if (row.shown !== at) fillRow(row, node, state)
+      if (row.shown !== at) fillRow(row, node, state, narrow)
       const back = rowBackground(state, at, at === this.#hovered)
       row.element.style.background = back === undefined ? '' : `var(${back})`
       if (at === state.selected) active = row.element.id
@@ -284,7 +290,7 @@ function makeRow(parent: HTMLElement): RowParts {
   return parts
 }
 
-function fillRow(row: RowParts, node: Node, state: FallState): void {
+function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): void {
   const { element, twisty, swatch, error, name, service, hidden } = row
   const { span } = node
   const closed = node.children > 0 && state.closed.has(node.id)
@@ -301,7 +307,9 @@ function fillRow(row: RowParts, node: Node, state: FallState): void {
   const label = span === undefined ? `Parent ${node.id} not received` : span.name === '' ? '(no name)' : span.name
   name.textContent = node.depth > 16 ? `${node.depth} · ${label}` : label
   name.dataset['ghost'] = String(span === undefined)
-  service.textContent = span?.service ?? ''
+  // Where there is little room, a service is named where it begins: at a span whose parent belongs to another.
+  const above = state.model.nodes[node.parent]?.span?.service
+  service.textContent = narrow && above === span?.service ? '' : (span?.service ?? '')
   hidden.textContent = closed ? `+${node.end - node.index - 1}` : ''
   element.title = span === undefined ? label : `${span.service}: ${label}`
   element.setAttribute('aria-level', String(node.depth + 1))

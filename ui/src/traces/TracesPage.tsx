@@ -151,6 +151,7 @@ function NoTraces({ answer }: { answer: TracesAnswer }) {
             </button>
           )}
           {widen}
+          {spans === 0 && lastDay}
         </>
       }
     >

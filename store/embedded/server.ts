@@ -126,7 +126,11 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
         const ended = once(server, 'close')
         server.close()
         server.closeIdleConnections()
+        // A client that does not read its result would hold its session for ever.
+        const hangUp = () => server.closeAllConnections()
+        signal.addEventListener('abort', hangUp, { once: true })
         await engine.close(signal)
+        signal.removeEventListener('abort', hangUp)
         server.closeAllConnections()
         await ended
       })()

@@ -8,25 +8,20 @@ import { useClock } from './clock.tsx'
 import { useKeys } from './keys.ts'
 
 const presets = ['5m', '15m', '30m', '1h', '3h', '6h', '12h', '1d', '2d', '7d'] as const
-const presetNames: Readonly<Record<(typeof presets)[number], string>> = {
-  '5m': '5 minutes',
-  '15m': '15 minutes',
-  '30m': '30 minutes',
-  '1h': '1 hour',
-  '3h': '3 hours',
-  '6h': '6 hours',
-  '12h': '12 hours',
-  '1d': '1 day',
-  '2d': '2 days',
-  '7d': '7 days',
+const unitNames: Readonly<Record<string, string>> = { d: 'day', h: 'hour', m: 'minute', s: 'second' }
+
+/** `30m` as `30 minutes`; lengths of several units stay short: `1h 30m`. */
+function lengthName(length: string): string {
+  const [, many = '', unit = ''] = /^(\d+)([a-z]+)$/.exec(length) ?? []
+  const name = unitNames[unit]
+  if (name === undefined) return length.replace(/([a-z]+)(?=\d)/g, '$1 ')
+  return `${many} ${name}${many === '1' ? '' : 's'}`
 }
 
 /** The time range in a few words, in local time. */
 export function rangeName(range: TimeRange, now: number): string {
   if (range.kind === 'last') {
-    const length = lengthText(range.ms)
-    const preset = presets.find((one) => one === length)
-    return `Last ${preset === undefined ? length.replace(/([a-z]+)(?=\d)/g, '$1 ') : presetNames[preset]}`
+    return `Last ${lengthName(lengthText(range.ms))}`
   }
   const { from, to } = range
   const day = sameDay(from, now) && sameDay(to, now) ? '' : `${dayName(from, now)} `
@@ -37,8 +32,9 @@ export function rangeName(range: TimeRange, now: number): string {
 /** From when to when, to the minute: what a relative range stands for just now. */
 function when(from: number, to: number): string {
   const minutes = (ms: number): string => clockTime(ms).slice(0, 5)
-  const day = sameDay(from, to) ? '' : `${dayName(from, to)} `
-  return `${day}${minutes(from)} – ${minutes(to)}`
+  if (sameDay(from, to)) return `${minutes(from)} – ${minutes(to)}`
+  if (to - from > 3 * 86_400_000) return `${dayName(from, to)} – ${dayName(to, to)}`
+  return `${dayName(from, to)} ${minutes(from)} – ${dayName(to, to)} ${minutes(to)}`
 }
 
 export function TimeControls() {
@@ -188,7 +184,7 @@ function TimePicker({
               }}
             >
               <span className="time-preset-short">{preset}</span>
-              {presetNames[preset]}
+              {lengthName(preset)}
             </button>
           </li>
         ))}

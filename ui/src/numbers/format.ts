@@ -67,7 +67,7 @@ export function count(n: NanosText): Shown {
   return { value: digits(value / 1e12), unit: 'T', exact }
 }
 
-/** Per second, or per minute or hour where that reads better: a rate says per what. */
+/** Per second, or per minute, hour or day where that reads better: a rate says per what. */
 export function rate(perSecond: number): Shown {
   const exact = `${perSecond} per second`
   if (perSecond === 0) return { value: '0', unit: '/s', exact }
@@ -77,7 +77,8 @@ export function rate(perSecond: number): Shown {
     return { value: many.value, unit: `${many.unit}/s`, exact }
   }
   if (perSecond * 60 >= 0.995) return { value: digits(perSecond * 60), unit: '/min', exact }
-  return { value: digits(perSecond * 3600), unit: '/h', exact }
+  if (perSecond * 3600 >= 0.995) return { value: digits(perSecond * 3600), unit: '/h', exact }
+  return { value: digits(perSecond * 86_400), unit: '/d', exact }
 }
 
 /** A part of a whole. Never shows 0 % for what is not none, nor 100 % for what is not all. */

@@ -178,6 +178,8 @@ function options(
       {
         ...axis,
         size: 60,
+        // uPlot would blank out powers of its own choice.
+        filter: (_, splits) => splits,
         splits: (chart) => powers(chart.scales['y']?.min ?? 1e6, chart.scales['y']?.max ?? 1e9),
         values: (_, splits) => splits.map((value) => text(duration(value))),
       },

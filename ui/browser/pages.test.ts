@@ -86,13 +86,19 @@ test('the form writes the URL; back and forward work', async () => {
   await page.goBack()
   await page.goBack()
   await page.goBack()
-  expect(queryOf(page)).toEqual({ service: 'payment' })
+  await until(
+    () => JSON.stringify(queryOf(page)),
+    (query) => query === '{"service":"payment"}',
+  )
   await until(
     () => page.getByLabel('Min duration').inputValue(),
     (value) => value === '',
   )
   await page.goForward()
-  expect(queryOf(page)).toEqual({ service: 'payment', min: '5ms' })
+  await until(
+    () => queryOf(page)['min'],
+    (min) => min === '5ms',
+  )
 })
 
 test('time: typed, preset, zoomed, moved, live', async () => {
@@ -278,13 +284,13 @@ test('days that were removed are told, once', async () => {
 test('light and dark: from the system, and by choice', async () => {
   const page = (await open('/traces')) satisfies Page
   const theme = (): Promise<string | null> => page.locator('html').getAttribute('data-theme')
-  expect(await theme()).toBe('light')
+  await until(theme, (value) => value === 'light')
   await page.emulateMedia({ colorScheme: 'dark' })
-  expect(await theme()).toBe('dark')
+  await until(theme, (value) => value === 'dark')
   await page.getByRole('button', { name: 'Light or dark' }).click()
   await page.getByRole('menuitemradio', { name: 'Light', exact: true }).click()
   await page.reload()
-  expect(await theme()).toBe('light')
+  await until(theme, (value) => value === 'light')
 })
 
 test('the list of keys opens with ?', async () => {
@@ -296,7 +302,10 @@ test('the list of keys opens with ?', async () => {
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await page.keyboard.press('j')
   await page.keyboard.press('j')
-  expect(await page.locator('.list-row[data-marked=true]').getAttribute('aria-rowindex')).toBe('3')
+  await until(
+    () => page.locator('.list-row[data-marked=true]').getAttribute('aria-rowindex'),
+    (index) => index === '3',
+  )
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/trace\//)
 })

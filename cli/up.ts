@@ -95,7 +95,8 @@ export async function up(options: UpOptions): Promise<void> {
   const traced = (role: string): Pick<RoleCommand, 'execArgv' | 'env'> =>
     options.selfTrace
       ? {
-          execArgv: ['--import', new URL('self-trace.ts', import.meta.url).href],
+          // The instrumentation's own hook is one that Node warns of; log lines stay JSON.
+          execArgv: ['--disable-warning=DEP0205', '--import', new URL('self-trace.ts', import.meta.url).href],
           env: {
             ...env,
             OTEL_SERVICE_NAME: `weft-${role}`,

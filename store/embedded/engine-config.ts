@@ -84,7 +84,6 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
   // The defaults are made for a machine that is the database's alone: caches of 5 GiB, memory of nine tenths.
   const settings: Readonly<Record<string, string | number>> = {
     users_config: folders.users,
-    timezone: 'UTC',
     max_server_memory_usage: maxMemoryBytes,
     merges_mutations_memory_usage_soft_limit: Math.floor(maxMemoryBytes / 2),
     mark_cache_size: share(0.06, 256),

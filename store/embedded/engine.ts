@@ -96,6 +96,8 @@ export class Engine {
     this.#options = options
     try {
       this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes)
+      // ClickHouse takes its time zone from the process when it is loaded; answers must not depend on the machine's.
+      process.env['TZ'] = 'UTC'
       // Loaded here and not above: 200 MB that only this process should carry.
       const chdb = createRequire(import.meta.url)('chdb') as typeof Chdb
       this.#open = () =>

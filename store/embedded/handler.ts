@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { once } from 'node:events'
-import type { Transform } from 'node:stream'
+import { Readable, type Transform } from 'node:stream'
 import { createDeflate, createGzip, createZstdCompress } from 'node:zlib'
 import { messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
@@ -9,6 +9,7 @@ import type { Answer, Engine, Statement } from './engine.ts'
 import { codes, EngineError, engineErrorOf, exceptionText } from './engine-error.ts'
 import { contentTypeOf, isStreamable } from './formats.ts'
 import { type GuestLimits, guardGuest, guestSettings, ownerSettings } from './guard.ts'
+import { inRevision } from './native-revision.ts'
 import { type Asked, decoded, readAsked, readForm } from './request.ts'
 import { insertFromFile, keepRows, peek } from './rows-in.ts'
 import { firstWord, formatOf, type InsertHead, insertHead, tokens } from './sql-text.ts'
@@ -205,6 +206,9 @@ async function select(work: Work, response: ServerResponse, options: HandlerOpti
         ? 2
         : undefined
   const isRead = kind === 'SELECT' || kind === 'WITH' || kind === 'FROM'
+  const hasInsert = /\binsert\b/i.test(sql)
+  // Made whole, for the columns of an empty result too.
+  const isRevised = format === 'Native' && asked.revision > 0
   const answer = await engine.run(
     {
       sql,
@@ -215,13 +219,21 @@ async function select(work: Work, response: ServerResponse, options: HandlerOpti
       access: asked.access,
       ...(readonly ? { readonly } : {}),
       delivery:
-        isRead && isStreamable(format) && !asked.waitEndOfQuery && !/\binsert\b/i.test(sql) ? 'stream' : 'whole',
+        isRead && isStreamable(format) && !isRevised && !asked.waitEndOfQuery && !hasInsert ? 'stream' : 'whole',
       discard: readonly !== undefined || kind === 'SET' || kind === 'USE',
     } satisfies Statement,
     gone,
   )
   headers(response, format, { read_rows: String(answer.rowsRead), read_bytes: String(answer.bytesRead) })
-  await send(answer, response, asked.responseCoding, engine.version, gone)
+  const sent = isRevised ? await revised(answer, asked.revision) : answer
+  await send(sent, response, asked.responseCoding, engine.version, gone)
+}
+
+/** Before anything is sent: a type that cannot be written is an error of the whole answer. */
+async function revised(answer: Answer, revision: number): Promise<Answer> {
+  const pieces: Uint8Array[] = []
+  for await (const chunk of answer.chunks) pieces.push(...inRevision(chunk, revision))
+  return { ...answer, chunks: Readable.from(pieces, { objectMode: false }) as AsyncIterable<Uint8Array> }
 }
 
 function headers(response: ServerResponse, format: string, summary: Readonly<Record<string, string>>): void {

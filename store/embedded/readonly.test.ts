@@ -207,3 +207,29 @@ describe('who may ask', () => {
     }
   })
 })
+
+describe('statements made to exhaust the parser or the engine end in an error, and the server goes on', () => {
+  const deep = 100_000
+  const hostile: readonly [string, string][] = [
+    ['brackets', `SELECT ${'('.repeat(deep)}1${')'.repeat(deep)}`],
+    ['arrays', `SELECT ${'['.repeat(deep)}`],
+    ['a long sum', `SELECT 1${'+1'.repeat(deep)}`],
+    ['negations', `SELECT ${'NOT '.repeat(deep)}1`],
+    ['cases', `SELECT ${'CASE WHEN 1 THEN '.repeat(deep / 2)}`],
+    ['subqueries', `SELECT * FROM ${'(SELECT * FROM '.repeat(deep / 2)}`],
+    [
+      'aliases that double',
+      `SELECT 1 AS a0${Array.from({ length: 3_000 }, (_, i) => `, a${i} + a${i} AS a${i + 1}`).join('')}`,
+    ],
+    ['a type', `SELECT CAST(1, '${'Array('.repeat(deep / 2)}')`],
+    ['explanations', `${'EXPLAIN '.repeat(5_000)}SELECT 1`],
+    ['a string of a gigabyte', `SELECT repeat('x', 1000000000)`],
+    ['NUL', 'SELECT \0 1'],
+  ]
+  test.each(hostile)('%s', async (_, sql) => {
+    const { status, text } = await guest(sql)
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(text).toMatch(/^Code: \d+\. DB::Exception: /)
+    expect((await guest('SELECT 1')).text).toBe('1\n')
+  })
+})

@@ -17,6 +17,8 @@ export interface Asked {
   readonly params: ReadonlyMap<string, string>
   readonly access: Access
   readonly waitEndOfQuery: boolean
+  /** Of the native protocol, for which Native is to be written; 0 is the plain format. */
+  readonly revision: number
   /** GET and HEAD imply readonly, as in ClickHouse. */
   readonly readOnlyMethod: boolean
   /** What the result may be compressed with, the best first. */
@@ -62,6 +64,7 @@ export function readAsked(request: IncomingMessage, url: URL, secret: string): A
     params,
     access: accessOf(request, search, secret),
     waitEndOfQuery: search.get('wait_end_of_query') === '1',
+    revision: Math.trunc(Number(search.get('client_protocol_version'))) || 0,
     readOnlyMethod: request.method !== 'POST',
     responseCoding: search.get('enable_http_compression') === '1' ? coding : undefined,
   }

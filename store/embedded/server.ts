@@ -50,8 +50,8 @@ const defaultMemoryBytes = 640 * 1024 * 1024
  *
  * - `default` without a password reads the database `weft`, under limits, with settings from a list; `weft` with the
  *   secret may do everything. There are no other accounts. READONLY and ACCESS_DENIED are 403 (500 there).
- * - `session_id` is ignored: temporary tables and SET do not outlive their request. External tables, `compress=1` and
- *   `client_protocol_version` are not supported.
+ * - `session_id` is ignored: temporary tables and SET do not outlive their request. External tables and `compress=1`
+ *   are not supported.
  * - A SELECT is cancelled when its client goes away; an insert that has all its rows is not.
  * - `X-ClickHouse-Summary` of a streamed result holds zeros (it is sent before the query is done), that of an insert its
  *   bytes but not its rows (chDB does not tell).

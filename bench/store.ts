@@ -12,8 +12,8 @@ export interface RunningStore {
   /** Rows of one statement; nothing for one that gives none. */
   ask(sql: string, settings?: Readonly<Record<string, string>>): Promise<readonly string[][]>
   askNumber(sql: string): Promise<number>
-  /** Inserts the bytes of a Native block. */
-  insert(table: string, block: Uint8Array): Promise<void>
+  /** Inserts the bytes of a Native block. A block that was inserted before is dropped, but under another token. */
+  insert(table: string, block: Uint8Array, token?: string): Promise<void>
   /** CPU seconds that its process has used so far. */
   cpuSeconds(): number
   stop(): Promise<void>
@@ -48,9 +48,10 @@ export async function startStore(data: string, flags: readonly string[] = []): P
     url,
     ask: (sql, settings = {}) => ask(url, sql, { secret, settings }),
     askNumber: (sql) => askNumber(url, sql, { secret }),
-    async insert(table, block) {
+    async insert(table, block, token) {
       const target = new URL(url)
       target.searchParams.set('query', `INSERT INTO ${table} FORMAT Native`)
+      if (token !== undefined) target.searchParams.set('insert_deduplication_token', token)
       const response = await fetch(target, {
         method: 'POST',
         body: block as Uint8Array<ArrayBuffer>,

@@ -1,0 +1,77 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Registry } from 'prom-client'
+import { expect, test } from 'vitest'
+import { nowNanos } from '../base/clock.ts'
+import { silentLog } from '../base/log.ts'
+import type { Nanos, TenantId } from '../base/units.ts'
+import { foldersOf } from '../cli/folders.ts'
+import { createDiskWriter } from '../queue/disk/writer.ts'
+import type { RetentionAnswer } from '../query-api/types.ts'
+import { launchBrowser } from './browser.ts'
+import { metric, sql } from './ledger.ts'
+import { encode, hexOf, messageOf, newTraceId, spanOf } from './requests.ts'
+import { eventually, startWeft } from './weft.ts'
+
+const dayNanos = 86_400_000_000_000n
+const dayText = (at: bigint) => new Date(Number(at / 1_000_000n)).toISOString().slice(0, 10)
+
+test('days past --retention go at the start, oldest first; the log, the API and the page say so', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'weft-retention-'))
+  const now = nowNanos()
+  const ages = [9n, 5n, 3n, 0n]
+  const traceIds = ages.map(() => newTraceId())
+  // As if it had been received over these days.
+  const signal = AbortSignal.timeout(10_000)
+  const queue = createDiskWriter({
+    folder: foldersOf(data).queue,
+    maxAgeMs: Number.MAX_SAFE_INTEGER,
+    log: silentLog,
+    metrics: new Registry(),
+  })
+  await queue.open(signal)
+  for (const [i, age] of ages.entries()) {
+    const receivedAt = (now - age * dayNanos) as Nanos
+    const body = encode(messageOf('days', [spanOf({ traceId: traceIds[i], startTimeUnixNano: String(receivedAt) })]))
+    const record = { tenant: 'default' as TenantId, signal: 'traces', requestId: BigInt(i + 1), itemCount: 1 } as const
+    await queue.append([{ ...record, receivedAt, body }], signal)
+  }
+  await queue.close(signal)
+
+  const before = await startWeft({ data, flags: ['--retention', '30d'] })
+  const days = async () => Number((await sql(before, 'SELECT uniqExact(toDate(received_at)) FROM weft.spans'))[0]?.[0])
+  try {
+    await eventually(async () => (await days()) === ages.length && (await metric(before, 'weft_queue_lag_items')) === 0)
+    expect((await before.get<RetentionAnswer>('/api/retention')).droppedDays).toEqual([])
+  } finally {
+    await before.close({ keep: true })
+  }
+
+  const after = await startWeft({ data, flags: ['--retention', '4d'] })
+  const browser = await launchBrowser()
+  try {
+    const gone = [dayText(now - 5n * dayNanos), dayText(now - 9n * dayNanos)]
+    const retention = await eventually(async () => {
+      const answer = await after.get<RetentionAnswer>('/api/retention')
+      return answer.droppedDays.length === gone.length && answer
+    })
+    expect(retention.droppedDays.map(({ day }) => day)).toEqual(gone)
+    expect(retention.spans).toBe(2)
+    expect(BigInt(retention.oldestReceivedUnixNano ?? 0)).toBe(now - 3n * dayNanos)
+    const status = async (traceId: Buffer) => (await fetch(`${after.api}/api/traces/${hexOf(traceId)}`)).status
+    expect(await Promise.all(traceIds.map(status))).toEqual([404, 404, 200, 200])
+    const said = after.stderr().matchAll(/"day":"([^"]+)"[^\n]*dropped the oldest day/g)
+    expect([...said].map(([, day]) => day)).toEqual(gone.toReversed())
+
+    const page = await browser.newPage()
+    await page.goto(after.api)
+    await page
+      .getByText(gone[0] ?? '')
+      .first()
+      .waitFor({ timeout: 20_000 })
+  } finally {
+    await browser.close()
+    await after.close()
+  }
+})

@@ -47,17 +47,18 @@ opentelemetry-instrument python app.py`,
     },
     {
       name: 'Go',
-      code: `// go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp
-exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL("${http}/v1/traces"))
+      code: `// go get go.opentelemetry.io/contrib/exporters/autoexport
+exporter, err := autoexport.NewSpanExporter(ctx)
 if err != nil {
 	log.Fatal(err)
 }
-provider := trace.NewTracerProvider(
-	trace.WithBatcher(exporter),
-	trace.WithResource(resource.NewSchemaless(attribute.String("service.name", "my-service"))),
-)
+provider := trace.NewTracerProvider(trace.WithBatcher(exporter))
 defer provider.Shutdown(ctx)
-otel.SetTracerProvider(provider)`,
+otel.SetTracerProvider(provider)
+
+// in the shell
+${environment('http/protobuf', http)}
+./app`,
       note: 'Wrap handlers and clients with otelhttp or otelgrpc to get spans for each request.',
     },
     {

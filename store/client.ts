@@ -4,6 +4,7 @@ import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { BlockWriter, Reader, Schema } from './contract.ts'
 import { readerError } from './errors.ts'
+import { createLiveness } from './liveness.ts'
 import { createReader } from './reader.ts'
 import { createSchema } from './schema/migrate.ts'
 import { createWriter } from './writer.ts'
@@ -32,11 +33,13 @@ export interface Store {
 
 /** Longer than any statement may take: what a caller waits for, its signal says. */
 const requestTimeoutMs = 600_000
+/** Callers are told within 4 s that the store is hung. */
+const hung = { afterMs: 1_000, pingMs: 3_000 }
 
 /** Nothing is opened before the first call. */
 export function createStore(options: StoreOptions): Store {
   const database = options.database ?? 'weft'
-  const connect = (name?: string): ClickHouseClient =>
+  const connect = (name?: string, connections = 16): ClickHouseClient =>
     createClient({
       url: options.url,
       username: options.user ?? (options.password ? 'weft' : 'default'),
@@ -44,13 +47,23 @@ export function createStore(options: StoreOptions): Store {
       ...(name === undefined ? {} : { database: name }),
       application: 'weft',
       request_timeout: requestTimeoutMs,
-      max_open_connections: 16,
+      max_open_connections: connections,
       // Loopback or a data centre: compression costs both sides more than the bytes do.
       compression: { request: false, response: false },
       log: { level: ClickHouseLogLevel.OFF },
     })
   const client = connect(database)
-  const reader = createReader(client)
+  // Connections of its own: those of the client may all be waiting for the very store that is asked about.
+  const pinger = connect(database, 4)
+  const ping: Store['ping'] = async (signal) => {
+    try {
+      const answer = await pinger.ping({ select: false, abort_signal: signal })
+      return answer.success ? { ok: true } : { ok: false, reason: messageOf(answer.error) }
+    } catch (error) {
+      return { ok: false, reason: messageOf(error) }
+    }
+  }
+  const reader = createReader(client, ping, createLiveness({ ping, ...hung }))
   const command: Store['command'] = async (sql, params = {}, signal) => {
     try {
       await client.command({ query: sql, query_params: { ...params }, ...(signal ? { abort_signal: signal } : {}) })
@@ -78,14 +91,9 @@ export function createStore(options: StoreOptions): Store {
     reader,
     schema,
     command,
-    async ping(signal) {
-      try {
-        const answer = await client.ping({ select: false, abort_signal: signal })
-        return answer.success ? { ok: true } : { ok: false, reason: messageOf(answer.error) }
-      } catch (error) {
-        return { ok: false, reason: messageOf(error) }
-      }
+    ping,
+    async close() {
+      await Promise.all([client.close(), pinger.close()])
     },
-    close: () => client.close(),
   }
 }

@@ -1,3 +1,4 @@
+import type { Health } from '../base/component.ts'
 import type { Nanos } from '../base/units.ts'
 
 /** Where rows came from: the queue's topic and partition, and the id of the log itself. */
@@ -49,10 +50,12 @@ export interface Query<Row> {
 
 export interface Reader {
   /**
-   * Rejects TIMEOUT, OVERLOADED (memory or rows over the limit) or UNAVAILABLE. The query is cancelled in the engine
-   * when the signal aborts or the caller stops iterating.
+   * Rejects TIMEOUT, OVERLOADED (memory or rows over the limit) or UNAVAILABLE, this within 4 s when the store hangs. The
+   * query is cancelled in the engine when the signal aborts or the caller stops iterating.
    */
   select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]>
+  /** Whether the store answers at all, however much it has to do. Never rejects. */
+  ping(signal: AbortSignal): Promise<Health>
 }
 
 export interface Schema {

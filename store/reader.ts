@@ -3,16 +3,27 @@ import { ClickHouseError, type ClickHouseClient } from '@clickhouse/client'
 import { AppError } from '../base/errors.ts'
 import type { Query, Reader } from './contract.ts'
 import { readerError } from './errors.ts'
+import type { Waiting } from './liveness.ts'
 
 /** Given to the server beyond a query's own time, so that it is the server that says TIMEOUT. */
 const graceMs = 2_000
 
-/** Reads rows of JSONCompactEachRow. They are parsed many at a time: one JSON.parse for each piece that arrives. */
-export function createReader(client: ClickHouseClient): Reader {
+/** A query that takes longer has the server pinged again and again: one that hangs is told from one that works. */
+const pingEveryMs = 2_000
+/** Pings are answered beside all queries: a server that takes longer for one does nothing at all. */
+const pingWithinMs = 2_500
+
+/**
+ * Reads rows of JSONCompactEachRow. They are parsed many at a time: one JSON.parse for each piece that arrives.
+ * `liveness` ends queries at a store that is hung.
+ */
+export function createReader(client: ClickHouseClient, ping: Reader['ping'], liveness: { wait(): Waiting }): Reader {
   return {
+    ping,
     async *select<Row>(query: Query<Row>, signal: AbortSignal): AsyncGenerator<readonly Row[], void, void> {
       const { limits, decode } = query
-      const within = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs + graceMs)])
+      const waiting = liveness.wait()
+      const within = AbortSignal.any([signal, waiting.signal, AbortSignal.timeout(limits.timeoutMs + graceMs)])
       let stream: Readable | undefined
       const stop = () => stream?.destroy(new Error('the query was cancelled'))
       try {
@@ -40,10 +51,33 @@ export function createReader(client: ClickHouseClient): Reader {
       } catch (error) {
         throw readerError(error, within)
       } finally {
+        waiting.end()
         within.removeEventListener('abort', stop)
         // Closing the connection is how the server learns that nobody wants the rest.
         stream?.destroy()
       }
+    },
+  }
+}
+
+/** `gone` aborts, UNAVAILABLE, when the server does not answer a ping any more. */
+function watchServer(pinger: ClickHouseClient): { readonly gone: AbortSignal; stop(): void } {
+  const gone = new AbortController()
+  const ended = new AbortController()
+  let timer = setTimeout(look, pingEveryMs)
+  function look() {
+    const within = AbortSignal.any([ended.signal, AbortSignal.timeout(pingWithinMs)])
+    void pinger.ping({ select: false, abort_signal: within }).then((answer) => {
+      if (ended.signal.aborted) return
+      if (answer.success) timer = setTimeout(look, pingEveryMs)
+      else gone.abort(new AppError('UNAVAILABLE', 'the store does not answer'))
+    })
+  }
+  return {
+    gone: gone.signal,
+    stop() {
+      clearTimeout(timer)
+      ended.abort()
     },
   }
 }

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { silentLog } from '../base/log.ts'
 import { insertSomeSpans } from './embedded/spans-for-test.ts'
@@ -82,15 +84,38 @@ test('over the limit in bytes the oldest goes, as many as it takes', async () =>
   expect(await ask('SELECT DISTINCT reason FROM dropped_days')).toBe('disk')
 })
 
-test('over the limit of the volume the oldest goes', async () => {
-  const volume = async () => ({ size: 1_000_000, free: 199_999 })
-  await retention({ maxDisk: { fraction: 0.8 }, volume }).sweep(within())
+const bytesOf = async () =>
+  Number(
+    await ask(
+      `SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'weft' AND table IN ('spans', 'resources')`,
+    ),
+  )
+
+test('over the fraction of the room that there is, the oldest goes; others who fill the volume do not empty the store', async () => {
+  const own = await bytesOf()
+  const limited = (free: number) =>
+    retention({ maxDisk: { fraction: 0.8 }, volume: async () => ({ free }) }).sweep(within())
+  await limited(own)
+  expect(await daysOf('spans')).toEqual(days)
+  await limited(own * 0.2)
   expect(await daysOf('spans')).toEqual(days.slice(1))
+  await limited(0)
+  expect(await daysOf('spans')).toEqual(days.slice(2))
 })
 
-test('today goes last, and only for the disk', async () => {
-  await retention({ maxDisk: { bytes: 0 } }).sweep(within())
+test('today goes last, and only a fifth over the limit', async () => {
+  await retention({ maxDisk: { bytes: (await bytesOf()) / 4 / 1.1 } }).sweep(within())
+  expect(await daysOf('spans')).toEqual(['2026-01-04'])
+  await retention({ maxDisk: { bytes: (await bytesOf()) / 1.3 } }).sweep(within())
   expect(await ask('SELECT count() FROM spans')).toBe('0')
+  expect(await ask('SELECT day, reason, rows FROM dropped_days ORDER BY day DESC LIMIT 1')).toBe(
+    '2026-01-04\tdisk\t1000',
+  )
+})
+
+test('a ballast is kept for a full disk', async () => {
+  await retention({}).sweep(within())
+  expect((await stat(join(store.folder, 'ballast'))).size).toBe(16 * 1024 * 1024)
 })
 
 test('a component: looks when opened, closes at any time, and a store that is away is its health', async () => {

@@ -1,4 +1,5 @@
-import { statfs } from 'node:fs/promises'
+import { rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Component, Health } from '../base/component.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -7,18 +8,18 @@ import type { Store } from './client.ts'
 
 export interface RetentionOptions {
   readonly store: Store
-  /** A folder on the volume that the store lies on. */
+  /** The store's folder: its volume is watched, and a ballast of 16 MiB is kept in it. */
   readonly folder: string
   readonly retentionDays: number
-  /** `fraction` of the volume that may be in use by whatever is on it, or `bytes` that the store's parts may take. */
+  /** What the days may take: `fraction` of the room that the volume has for them, or `bytes`. */
   readonly maxDisk: { readonly fraction: number } | { readonly bytes: number }
   readonly log: Log
   /** How often it looks; 60 s. */
   readonly everyMs?: number
   /** Now, in milliseconds since the epoch; for tests. */
   readonly now?: () => number
-  /** Size and free bytes of the volume; for tests. */
-  readonly volume?: () => Promise<{ readonly size: number; readonly free: number }>
+  /** Free bytes of the volume; for tests. */
+  readonly volume?: () => Promise<{ readonly free: number }>
 }
 
 export interface Retention extends Component {
@@ -28,6 +29,12 @@ export interface Retention extends Component {
 
 /** Tables that are cut in days of receipt. */
 const tables = ['spans', 'resources', 'set_aside'] as const
+
+/** Enough for the reservations of one day's drops, and for the notes. */
+const ballastBytes = 16 * 1024 * 1024
+
+/** How far today's day alone may go over the limit before it is dropped as well. */
+const todaysOverrun = 1.2
 
 type Reason = 'age' | 'disk'
 
@@ -42,9 +49,11 @@ interface Day {
  * Forgets the oldest day of receipt, in all tables alike, when it is older than `retentionDays` or while the disk is
  * fuller than it may be. Said in the log and in the table `dropped_days`.
  *
- * A day is dropped whole. Today's day goes only for the disk's sake, and only when it alone is left: keeping it would stop
- * everything that is still to come. Dropping a partition needs no room (the parts are unlinked, which is why it also works
- * on a full disk); the note in `dropped_days` does, so it comes after, and is tried again on later sweeps.
+ * A fraction is one of the room that the store has: its own bytes and what is free. So others who fill the volume shrink
+ * the store, but never empty it. A day is dropped whole. Today's goes only for the disk's sake, when it alone is left and
+ * a fifth over the limit (which is 96 % of the room where the limit is 80 %): keeping it would stop all that is to come. ClickHouse reserves a megabyte even to drop a partition, which a full disk does not
+ * have: a ballast file is kept for that, given up first and made again when there is room. The note in `dropped_days`
+ * comes after the drop, when there is room for it too, and is tried again on later sweeps.
  */
 export function createRetention(options: RetentionOptions): Retention {
   const { store, folder, retentionDays, maxDisk, log } = options
@@ -53,8 +62,9 @@ export function createRetention(options: RetentionOptions): Retention {
     options.volume ??
     (async () => {
       const facts = await statfs(folder)
-      return { size: facts.blocks * facts.bsize, free: facts.bavail * facts.bsize }
+      return { free: facts.bavail * facts.bsize }
     })
+  const ballast = join(folder, 'ballast')
   const unsaid: { readonly day: Day; readonly reason: Reason }[] = []
   const ended = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -81,8 +91,20 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 
   const drop = async (day: Day, reason: Reason, signal: AbortSignal) => {
-    for (const table of tables) {
-      await store.command(`ALTER TABLE ${table} DROP PARTITION {day:String}`, { day: day.day }, signal)
+    const dropAll = async () => {
+      for (const table of tables) {
+        await store.command(`ALTER TABLE ${table} DROP PARTITION {day:String}`, { day: day.day }, signal)
+      }
+    }
+    try {
+      await dropAll()
+    } catch (error) {
+      log.warn(
+        { day: day.day, error: messageOf(error) },
+        'a day could not be dropped: trying with the ballast given up',
+      )
+      await rm(ballast, { force: true })
+      await dropAll()
     }
     log.warn({ day: day.day, reason, rows: String(day.rows), bytes: String(day.bytes) }, 'dropped the oldest day')
     unsaid.push({ day, reason })
@@ -101,11 +123,18 @@ export function createRetention(options: RetentionOptions): Retention {
     }
   }
 
-  /** Bytes over the limit, at most 0 when there are none. */
-  const excess = async (days: readonly Day[]): Promise<number> => {
-    if ('bytes' in maxDisk) return days.reduce((sum, day) => sum + Number(day.bytes), 0) - maxDisk.bytes
-    const { size, free } = await volume()
-    return size - free - size * maxDisk.fraction
+  /** How many bytes the days may take. */
+  const limitFor = async (own: number): Promise<number> =>
+    'bytes' in maxDisk ? maxDisk.bytes : maxDisk.fraction * (own + (await volume()).free)
+
+  const keepBallast = async () => {
+    try {
+      if ((await stat(ballast).catch(() => undefined))?.size === ballastBytes) return
+      if ((await volume()).free > 4 * ballastBytes) await writeFile(ballast, Buffer.alloc(ballastBytes))
+    } catch (error) {
+      // The next sweep tries again.
+      log.warn({ error: messageOf(error) }, 'the ballast for a full disk could not be written')
+    }
   }
 
   const sweep = async (signal: AbortSignal): Promise<void> => {
@@ -113,14 +142,15 @@ export function createRetention(options: RetentionOptions): Retention {
     const oldest = dayOf(now() - retentionDays * 86_400_000)
     const days = await daysKept(signal)
     while (days[0] && days[0].day < oldest && days[0].day < today) await drop(days.shift()!, 'age', signal)
-    let over = await excess(days)
-    while (over > 0 && days[0] && Number(days[0].bytes) > 0) {
+    let own = days.reduce((sum, day) => sum + Number(day.bytes), 0)
+    const limit = await limitFor(own)
+    while (days[0] && own > limit * (days[0].day < today ? 1 : todaysOverrun)) {
       const day = days.shift()!
       await drop(day, 'disk', signal)
-      // What was unlinked may be freed only some minutes later: counted here, not asked of the volume again.
-      over -= Number(day.bytes)
+      own -= Number(day.bytes)
     }
     await sayDropped(signal)
+    await keepBallast()
   }
 
   const look = () => {

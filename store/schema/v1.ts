@@ -17,6 +17,8 @@ import { spanIndexes, statements as views } from './otel-views.ts'
  * for queries from a value that stayed in its map; 1: the newer name; 2: the older name).
  * `events.attributes` holds OTLP/JSON arrays of KeyValue, '' where none; `links` holds OTLP/JSON Link objects.
  * `scope_rest` holds OTLP/JSON `{"attributes":[…],"droppedAttributesCount":n,"schemaUrl":"…"}`, '' where none of them.
+ * What was acknowledged is on the disk, not only in the system's memory: parts are synced when they are inserted (no
+ * measurable cost for blocks of 100,000 rows, 3 ms for one of 100) and after merges, which delete what they merged.
  * Every row carries where it came from: `_queue_log`, `_queue_partition`, `_queue_offset`, and `request_id`;
  * `source` tells what kind of sender wrote it (`otlp`).
  */
@@ -80,7 +82,7 @@ export const statements: readonly string[] = [
 ) ENGINE = MergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, intDiv(start_ns, 60000000000), service, name)
-SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1`,
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1`,
   // A resource and what queries ask of it, once a day and block: rows repeat until merged, readers take any one.
   // attributes: every value as text, for filters and groups; attributes_otlp: the OTLP/JSON array of KeyValue, exact.
   `CREATE TABLE IF NOT EXISTS resources (
@@ -98,7 +100,7 @@ SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, f
 ) ENGINE = ReplacingMergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, resource_id)
-SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1`,
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1`,
   // Records that could not be read: the first 64 KiB here, the whole bytes in the file named.
   `CREATE TABLE IF NOT EXISTS set_aside (
   tenant LowCardinality(String),
@@ -115,7 +117,7 @@ SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, f
 ) ENGINE = MergeTree
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, received_at)
-SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1`,
+SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1`,
   // Days of receipt that retention has dropped: why ('age' or 'disk'), spans, bytes of all tables.
   `CREATE TABLE IF NOT EXISTS dropped_days (
   day Date,

@@ -8,11 +8,6 @@ import type { Waiting } from './liveness.ts'
 /** Given to the server beyond a query's own time, so that it is the server that says TIMEOUT. */
 const graceMs = 2_000
 
-/** A query that takes longer has the server pinged again and again: one that hangs is told from one that works. */
-const pingEveryMs = 2_000
-/** Pings are answered beside all queries: a server that takes longer for one does nothing at all. */
-const pingWithinMs = 2_500
-
 /**
  * Reads rows of JSONCompactEachRow. They are parsed many at a time: one JSON.parse for each piece that arrives.
  * `liveness` ends queries at a store that is hung.
@@ -56,28 +51,6 @@ export function createReader(client: ClickHouseClient, ping: Reader['ping'], liv
         // Closing the connection is how the server learns that nobody wants the rest.
         stream?.destroy()
       }
-    },
-  }
-}
-
-/** `gone` aborts, UNAVAILABLE, when the server does not answer a ping any more. */
-function watchServer(pinger: ClickHouseClient): { readonly gone: AbortSignal; stop(): void } {
-  const gone = new AbortController()
-  const ended = new AbortController()
-  let timer = setTimeout(look, pingEveryMs)
-  function look() {
-    const within = AbortSignal.any([ended.signal, AbortSignal.timeout(pingWithinMs)])
-    void pinger.ping({ select: false, abort_signal: within }).then((answer) => {
-      if (ended.signal.aborted) return
-      if (answer.success) timer = setTimeout(look, pingEveryMs)
-      else gone.abort(new AppError('UNAVAILABLE', 'the store does not answer'))
-    })
-  }
-  return {
-    gone: gone.signal,
-    stop() {
-      clearTimeout(timer)
-      ended.abort()
     },
   }
 }

@@ -13,6 +13,9 @@ class ToldReader implements Reader {
   cancelled = 0
   fails: unknown
   waits = false
+  async ping(): ReturnType<Reader['ping']> {
+    return this.fails instanceof AppError ? { ok: false, reason: this.fails.message } : { ok: true }
+  }
   async *select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]> {
     this.asked.push(query)
     if (this.fails !== undefined) throw this.fails

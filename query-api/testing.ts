@@ -37,6 +37,7 @@ export async function openQuestionStore(): Promise<QuestionStore> {
   return {
     asked,
     reader: {
+      ping: (signal) => reader.ping(signal),
       select(query, signal) {
         asked.push(query)
         return reader.select(query, signal)

@@ -7,6 +7,7 @@ import type { QueryApi } from '../server.ts'
 import { openQueryApi } from '../testing.ts'
 
 const nothing: Reader = {
+  ping: async () => ({ ok: true }),
   async *select() {
     yield []
   },

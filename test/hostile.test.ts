@@ -276,74 +276,77 @@ describe('strings', () => {
   const asText = (bytes: Buffer) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
   const plain = (text: string) => Buffer.from(text)
 
-  test.each(odd)('with %s in every field: U+FFFD for what is none, the neighbour whole', async (what, bytes) => {
-    const [traceId, oddId] = [newTraceId(), newSpanId()]
-    const attribute = { key: bytes, value: { stringValue: bytes } }
-    const nested = {
-      kvlistValue: {
-        values: [attribute, { key: plain('a'), value: { arrayValue: { values: [{ stringValue: bytes }] } } }],
-      },
-    }
-    const odd = {
-      ...spanOf({ traceId, spanId: oddId }),
-      name: bytes,
-      traceState: bytes,
-      attributes: [attribute, { key: plain('nested'), value: nested }],
-      events: [{ name: bytes, timeUnixNano: agoText(5_000), attributes: [attribute] }],
-      links: [{ traceId: newTraceId(), spanId: newSpanId(), traceState: bytes, attributes: [attribute] }],
-      status: { code: 2, message: bytes },
-    }
-    const neighbour = { ...spanOf({ traceId }), name: plain(`beside ${what}`) }
-    const service = { key: plain('service.name'), value: { stringValue: bytes } }
-    const message = {
-      resourceSpans: [
-        {
-          resource: { attributes: [attribute, service] },
-          schemaUrl: bytes,
-          scopeSpans: [
-            {
-              scope: { name: bytes, version: bytes, attributes: [attribute] },
-              schemaUrl: bytes,
-              spans: [odd, neighbour],
-            },
-          ],
+  test.concurrent.each(odd)(
+    'with %s in every field: U+FFFD for what is none, the neighbour whole',
+    async (what, bytes) => {
+      const [traceId, oddId] = [newTraceId(), newSpanId()]
+      const attribute = { key: bytes, value: { stringValue: bytes } }
+      const nested = {
+        kvlistValue: {
+          values: [attribute, { key: plain('a'), value: { arrayValue: { values: [{ stringValue: bytes }] } } }],
         },
-      ],
-    }
-    expect(await post(weft.otlpHttp, encode(message, 'bytes'))).toMatchObject({ status: 200, rejectedSpans: 0 })
-    await traceOf(weft, hexOf(traceId), 2)
+      }
+      const odd = {
+        ...spanOf({ traceId, spanId: oddId }),
+        name: bytes,
+        traceState: bytes,
+        attributes: [attribute, { key: plain('nested'), value: nested }],
+        events: [{ name: bytes, timeUnixNano: agoText(5_000), attributes: [attribute] }],
+        links: [{ traceId: newTraceId(), spanId: newSpanId(), traceState: bytes, attributes: [attribute] }],
+        status: { code: 2, message: bytes },
+      }
+      const neighbour = { ...spanOf({ traceId }), name: plain(`beside ${what}`) }
+      const service = { key: plain('service.name'), value: { stringValue: bytes } }
+      const message = {
+        resourceSpans: [
+          {
+            resource: { attributes: [attribute, service] },
+            schemaUrl: bytes,
+            scopeSpans: [
+              {
+                scope: { name: bytes, version: bytes, attributes: [attribute] },
+                schemaUrl: bytes,
+                spans: [odd, neighbour],
+              },
+            ],
+          },
+        ],
+      }
+      expect(await post(weft.otlpHttp, encode(message, 'bytes'))).toMatchObject({ status: 200, rejectedSpans: 0 })
+      await traceOf(weft, hexOf(traceId), 2)
 
-    const response = await fetch(`${weft.api}/api/traces/${hexOf(traceId)}`)
-    const answer = new TextDecoder('utf-8', { fatal: true }).decode(await response.arrayBuffer())
-    const trace = JSON.parse(answer) as TraceAnswer
-    const text = asText(bytes)
-    const shown = { key: text, value: { stringValue: text } }
-    const span = trace.spans.find(({ spanId }) => spanId === hexOf(oddId))
-    expect(span).toMatchObject({
-      name: text,
-      traceState: text,
-      service: text,
-      status: { code: 2, message: text },
-      events: [{ name: text, attributes: [shown] }],
-      links: [{ traceState: text, attributes: [shown] }],
-    })
-    expect(valueOf(span, text)).toEqual({ stringValue: text })
-    expect(valueOf(span, 'nested')).toEqual({
-      kvlistValue: { values: [shown, { key: 'a', value: { arrayValue: { values: [{ stringValue: text }] } } }] },
-    })
-    expect(trace.resources[span?.resource ?? -1]).toMatchObject({ schemaUrl: text })
-    expect(trace.resources[span?.resource ?? -1]?.attributes).toContainEqual(shown)
-    expect(trace.scopes[span?.scope ?? -1]).toMatchObject({
-      name: text,
-      version: text,
-      schemaUrl: text,
-      attributes: [shown],
-    })
-    expect(trace.spans.map(({ name }) => name)).toContain(`beside ${what}`)
-    const filter = new URLSearchParams({ service: text, operation: text, attribute: `${text}=${text}` })
-    const found = await weft.get<TracesAnswer>(`/api/traces?${filter.toString()}`)
-    if (!text.includes('=')) expect(found.traces.map((summary) => summary.traceId)).toContain(hexOf(traceId))
-  })
+      const response = await fetch(`${weft.api}/api/traces/${hexOf(traceId)}`)
+      const answer = new TextDecoder('utf-8', { fatal: true }).decode(await response.arrayBuffer())
+      const trace = JSON.parse(answer) as TraceAnswer
+      const text = asText(bytes)
+      const shown = { key: text, value: { stringValue: text } }
+      const span = trace.spans.find(({ spanId }) => spanId === hexOf(oddId))
+      expect(span).toMatchObject({
+        name: text,
+        traceState: text,
+        service: text,
+        status: { code: 2, message: text },
+        events: [{ name: text, attributes: [shown] }],
+        links: [{ traceState: text, attributes: [shown] }],
+      })
+      expect(valueOf(span, text)).toEqual({ stringValue: text })
+      expect(valueOf(span, 'nested')).toEqual({
+        kvlistValue: { values: [shown, { key: 'a', value: { arrayValue: { values: [{ stringValue: text }] } } }] },
+      })
+      expect(trace.resources[span?.resource ?? -1]).toMatchObject({ schemaUrl: text })
+      expect(trace.resources[span?.resource ?? -1]?.attributes).toContainEqual(shown)
+      expect(trace.scopes[span?.scope ?? -1]).toMatchObject({
+        name: text,
+        version: text,
+        schemaUrl: text,
+        attributes: [shown],
+      })
+      expect(trace.spans.map(({ name }) => name)).toContain(`beside ${what}`)
+      const filter = new URLSearchParams({ service: text, operation: text, attribute: `${text}=${text}` })
+      const found = await weft.get<TracesAnswer>(`/api/traces?${filter.toString()}`)
+      if (!text.includes('=')) expect(found.traces.map((summary) => summary.traceId)).toContain(hexOf(traceId))
+    },
+  )
 
   test('with lone surrogates in JSON: U+FFFD', async () => {
     const traceId = hexOf(newTraceId())

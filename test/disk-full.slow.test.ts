@@ -117,8 +117,8 @@ test("the store's disk: what is acknowledged waits in the queue, and is stored o
   const running = weft
   const pids = pidsOf(running)
   const room = mebibytes(12)
-  const ballast = join(mounted ?? '', 'ballast')
-  writeFileSync(ballast, Buffer.alloc(free() - room))
+  const filler = join(mounted ?? '', 'filler')
+  writeFileSync(filler, Buffer.alloc(free() - room))
   const loading = load(running.otlpHttp, { rate: 10_000 })
   await eventually(() => /inserting a block failed/.test(running.stderr()), 120_000)
   const stored = await metric(running, 'weft_ingest_spans_stored_total')

@@ -61,10 +61,12 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
     // generateRandom and numbers need it; it allows no table that outlives its query, and readonly=1 not even that.
     'GRANT CREATE TEMPORARY TABLE ON *.*',
   ]
+  // The engine gives a query one thread for each 4 GiB that are free, by default; here that would be one, always.
+  const profile = '<max_threads_min_free_memory_per_thread>0</max_threads_min_free_memory_per_thread>'
   replace(
     folders.users,
     `<clickhouse>
-  <profiles><default></default></profiles>
+  <profiles><default>${profile}</default></profiles>
   <quotas><default></default></quotas>
   <roles>
     <owner><grants>${grants(['GRANT ALL ON *.*'])}</grants></owner>

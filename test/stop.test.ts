@@ -44,7 +44,7 @@ test('SIGTERM of weft under load: whatever was accepted is answered, it exits 0,
   const weft = await start()
   const ended = new AbortController()
   // No request is tried twice, so that every reason for one that failed is told.
-  const once = { connections: 3, giveUpMs: 0 }
+  const once = { connections: 8, giveUpMs: 0, size: 8, rate: 8_000, poolSpans: 8_000 }
   const loads = [
     load(weft.otlpHttp, ended.signal, { ...once, protocol: 'http', seed: 3 }),
     load(weft.otlpGrpc, ended.signal, { ...once, protocol: 'grpc', seed: 4 }),

@@ -232,7 +232,7 @@ test('with no data the first page shows how to send some, and notices the first 
     expect(code).toContain('OTEL_LOGS_EXPORTER=none')
   }
   await page.getByRole('tab', { name: 'Go' }).click()
-  expect(await snippet('Go')).toContain('http://127.0.0.1:4318/v1/traces')
+  expect(await snippet('Go')).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318')
   await page.getByRole('tab', { name: 'Envoy' }).click()
   expect(await snippet('Envoy')).toContain('address: "127.0.0.1", port_value: 4317')
   stage.api.mode = 'normal'

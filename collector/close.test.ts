@@ -53,6 +53,28 @@ test('requests in flight are answered once they are durable, then the connection
   agent.destroy()
 })
 
+test('a request that comes over a kept-alive connection just after the stop began is answered, and told to be the last', async () => {
+  const to = (started = await startCollector())
+  const { socket, until, closed, received } = await wire(to.http)
+  const post = () =>
+    socket.write(
+      Buffer.concat([
+        Buffer.from(
+          `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${body.length}\r\n\r\n`,
+        ),
+        body,
+      ]),
+    )
+  post()
+  await until(/^HTTP\/1\.1 200 /)
+  const stopped = to.collector.close(AbortSignal.timeout(10_000))
+  post()
+  await Promise.all([closed, stopped])
+  expect(received().match(/HTTP\/1\.1 200 /g)).toHaveLength(2)
+  expect(received().match(/connection: close/gi)).toHaveLength(1)
+  expect(to.queue.records).toHaveLength(2)
+})
+
 test('a body that is still coming may come whole', async () => {
   const to = (started = await startCollector())
   const { socket, until } = await wire(to.http)

@@ -12,7 +12,7 @@ import { Figures } from './figures.ts'
 import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
 import { loadRequestIdOf } from './hash.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { closed, connectionLimit, listen } from './listen.ts'
+import { closed, closedToNew, connectionLimit, listen } from './listen.ts'
 import { Peers } from './peers.ts'
 import { Sweep } from './sweep.ts'
 
@@ -55,6 +55,9 @@ interface Running {
   readonly grpc: GrpcServer
   readonly addresses: Collector['addresses']
 }
+
+/** How long a stop leaves kept-alive connections open for a request that may be on its way. */
+const idleGraceMs = 250
 
 class OtlpCollector implements Collector {
   readonly #options: CollectorOptions
@@ -119,9 +122,13 @@ class OtlpCollector implements Collector {
     if (running === undefined) return
     const { http, grpc } = running
     http.stop()
-    const ended = Promise.all([closed(http.server), closed(grpc.server), grpc.sessions.closeAll(signal)])
-    // A connection whose last answer left just before the stop still counts as kept alive.
-    const idle = setInterval(() => http.server.closeIdleConnections(), 50)
+    const ended = Promise.all([closedToNew(http.server), closed(grpc.server), grpc.sessions.closeAll(signal)])
+    // Who sends all the time learns from its next answer that the connection ends; closed at once, that connection would
+    // meet a request half-way. What is idle for so long is closed, again and again: an answer may just have left.
+    const begun = performance.now()
+    const idle = setInterval(() => {
+      if (signal.aborted || performance.now() - begun >= idleGraceMs) http.server.closeIdleConnections()
+    }, 50)
     const destroy = (): void => http.server.closeAllConnections()
     if (signal.aborted) destroy()
     signal.addEventListener('abort', destroy)

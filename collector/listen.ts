@@ -1,4 +1,5 @@
-import type { AddressInfo, Server } from 'node:net'
+import type { Server as HttpServer } from 'node:http'
+import { type AddressInfo, Server } from 'node:net'
 import { AppError, messageOf } from '../base/errors.ts'
 
 /** Resolves with the address once connections are accepted; rejects with a line that says which address and why not. */
@@ -40,5 +41,14 @@ export function closed(server: Server): Promise<void> {
   return new Promise((resolve, reject) => {
     if (!server.listening) resolve()
     else server.close((error) => (error === undefined ? resolve() : reject(error)))
+  })
+}
+
+/** The same for an HTTP/1.1 server that goes on serving the connections it has, idle ones too, until they are closed. */
+export function closedToNew(server: HttpServer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // That of node:http closes all idle connections first.
+    if (!server.listening) resolve()
+    else Server.prototype.close.call(server, (error) => (error === undefined ? resolve() : reject(error)))
   })
 }

@@ -15,6 +15,7 @@ export interface Question<Row> {
   readonly sql: string
   readonly params: Query<Row>['params']
   readonly maxRows: number
+  readonly maxBytes?: number
   readonly timeoutMs?: number
   /** It is about the server itself, not about anybody's rows. */
   readonly ofServer?: true
@@ -36,7 +37,7 @@ export function stream<Row>(asker: Asker, question: Question<Row>): AsyncIterabl
       params: { ...question.params, tenant: asker.tenant },
       limits: {
         maxRows: question.maxRows,
-        maxBytes: maxAnswerBytes,
+        maxBytes: question.maxBytes ?? maxAnswerBytes,
         timeoutMs: question.timeoutMs ?? defaultTimeoutMs,
       },
       decode: question.decode,

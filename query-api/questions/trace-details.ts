@@ -47,7 +47,7 @@ const timeoutMs = 60_000
 const keysAndValues = (column: string): string => `${column}.keys, ${column}.values`
 const firstPromoted = 13 + copyColumnCount
 const firstMap = firstPromoted + promoted.length
-const columns = `${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, ${copyColumns},
+export const detailColumns = `${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, ${copyColumns},
   trace_state, flags, name, kind, start_ns AS sent_start, toUInt64(start_ns + duration_ns + reinterpretAsUInt64(end_shift_ns)),
   status, status_message, moved, dropped_attributes_count, dropped_events_count,
   ${promoted.map(({ column }) => column).join(', ')},
@@ -61,15 +61,16 @@ const columns = `${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, ${copy
 export function traceDetails(asker: Asker, traceId: string): AsyncIterable<readonly StoredSpan[]> {
   return streamNow(asker, {
     name: 'trace_details',
-    sql: `SELECT ${columns} FROM spans WHERE ${ofTrace} ORDER BY start_ns, duration_ns DESC, span_id`,
+    sql: `SELECT ${detailColumns} FROM spans WHERE ${ofTrace} ORDER BY start_ns, duration_ns DESC, byteSwap(span_id)`,
     params: { traceId },
     maxRows: maxDetailRows,
     timeoutMs,
-    decode,
+    decode: decodeDetails,
   })
 }
 
-function decode(row: readonly unknown[]): StoredSpan {
+/** Reads what `detailColumns` selects. */
+export function decodeDetails(row: readonly unknown[]): StoredSpan {
   const at = 2 + copyColumnCount
   const map = (place: number): KeysAndValues => ({
     keys: row[firstMap + 2 * place] as readonly string[],

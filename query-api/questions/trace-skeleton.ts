@@ -28,45 +28,54 @@ export const decodeCopyKey = (row: readonly unknown[], at: number): string =>
 
 export const ofTrace = 'tenant = {tenant:String} AND trace_id = toFixedString(unhex({traceId:String}), 16)'
 
-/** The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. */
-export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skeleton> {
+export const skeletonColumns = `${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, service, name, kind, status,
+  start_ns, duration_ns, ${timesMakeSense}, resource_id, scope_name, scope_version, scope_rest, ${copyColumns}`
+export const skeletonColumnCount = 13 + copyColumnCount
+
+/** Reads what `skeletonColumns` selects, at the beginning of a row; `scopes` grows with the rows that were read. */
+export function skeletonDecoder(): { scopes: StoredScope[]; decode: (row: readonly unknown[]) => SkeletonSpan } {
   const scopes: StoredScope[] = []
   const scopeIndex = new Map<string, number>()
+  const decode = (row: readonly unknown[]): SkeletonSpan => {
+    const scope: StoredScope = { name: String(row[10]), version: String(row[11]), rest: String(row[12]) }
+    const key = JSON.stringify(scope)
+    let index = scopeIndex.get(key)
+    if (index === undefined) {
+      index = scopes.push(scope) - 1
+      scopeIndex.set(key, index)
+    }
+    return {
+      spanId: String(row[0]),
+      parentSpanId: String(row[1]),
+      service: String(row[2]),
+      name: String(row[3]),
+      kind: Number(row[4]),
+      error: Number(row[5]) === 2,
+      start: BigInt(String(row[6])),
+      duration: BigInt(String(row[7])),
+      invalidTimes: Number(row[8]) === 0,
+      resourceId: String(row[9]),
+      scope: index,
+      receivedAt: BigInt(String(row[13])),
+      copyKey: decodeCopyKey(row, 13),
+      copies: 1,
+    }
+  }
+  return { scopes, decode }
+}
+
+/** The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. */
+export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skeleton> {
+  const { scopes, decode } = skeletonDecoder()
   const rows: SkeletonSpan[] = []
-  const question = {
+  const batches = stream(asker, {
     name: 'trace_skeleton',
-    sql: `SELECT ${spanIdHex('span_id')}, ${spanIdHex('parent_span_id')}, service, name, kind, status,
-        start_ns, duration_ns, ${timesMakeSense}, resource_id, scope_name, scope_version, scope_rest, ${copyColumns}
-      FROM spans WHERE ${ofTrace} LIMIT ${maxTraceRows + 1}`,
+    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace} LIMIT ${maxTraceRows + 1}`,
     params: { traceId },
     maxRows: maxTraceRows + 1,
-    decode: (row: readonly unknown[]): SkeletonSpan => {
-      const scope: StoredScope = { name: String(row[10]), version: String(row[11]), rest: String(row[12]) }
-      const key = JSON.stringify(scope)
-      let index = scopeIndex.get(key)
-      if (index === undefined) {
-        index = scopes.push(scope) - 1
-        scopeIndex.set(key, index)
-      }
-      return {
-        spanId: String(row[0]),
-        parentSpanId: String(row[1]),
-        service: String(row[2]),
-        name: String(row[3]),
-        kind: Number(row[4]),
-        error: Number(row[5]) === 2,
-        start: BigInt(String(row[6])),
-        duration: BigInt(String(row[7])),
-        invalidTimes: Number(row[8]) === 0,
-        resourceId: String(row[9]),
-        scope: index,
-        receivedAt: BigInt(String(row[13])),
-        copyKey: decodeCopyKey(row, 13),
-        copies: 1,
-      }
-    },
-  }
-  for await (const batch of stream(asker, question)) for (const row of batch) rows.push(row)
+    decode,
+  })
+  for await (const batch of batches) for (const row of batch) rows.push(row)
   if (rows.length > maxTraceRows) {
     throw new AppError('TOO_LARGE', `the trace has more than ${maxTraceRows} spans, too many to put together`)
   }

@@ -277,6 +277,18 @@ describe('a trace', () => {
     expect(((await response.json()) as TraceAnswer).traceId).toBe(idOf('copies'))
   })
 
+  test('of few spans with very much in them is put together from parts, and as well', async () => {
+    await store.run(`INSERT INTO spans (tenant, received_at, trace_id, span_id, parent_span_id, service, start_ns, duration_ns, attributes_string)
+      SELECT 'default', now64(9), 'heavy...........', number + 1, number, 'svc', ${start} - number, 5,
+        map('n', toString(number), 'text', repeat('x', 1000000)) FROM numbers(40)`)
+    const asked = store.asked.length
+    const { spans, spanCount } = await traceOf('heavy')
+    expect(store.asked.slice(asked).map(({ name }) => name)).toContain('trace_details')
+    expect(spanCount).toBe(40)
+    const numbers = spans.map(({ attributes }) => attributes.find(({ key }) => key === 'n')?.value.stringValue)
+    expect(numbers).toEqual(Array.from({ length: 40 }, (_, index) => String(39 - index)))
+  })
+
   test('of 100,000 spans is put together in seconds, in order of time, in bounded memory', async () => {
     const count = 100_000
     await store.run(`INSERT INTO spans (tenant, received_at, trace_id, span_id, parent_span_id, service, name, kind, start_ns, duration_ns, attributes_string, resource_id)

@@ -11,8 +11,9 @@ import type { SearchFilter } from '../questions/search-condition.ts'
 import { windowParams } from '../questions/spans.ts'
 import { summaries } from '../questions/summaries.ts'
 import { traceDetails } from '../questions/trace-details.ts'
-import { traceResources } from '../questions/trace-resources.ts'
+import { resourcesById, traceResources } from '../questions/trace-resources.ts'
 import { traceSkeleton } from '../questions/trace-skeleton.ts'
+import { wholeTrace } from '../questions/trace-whole.ts'
 import { answerJson, type TraceParts } from '../trace/answer.ts'
 import { rebuild } from '../trace/rebuild.ts'
 import type { TracesAnswer } from '../types.ts'
@@ -51,7 +52,19 @@ async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
 }
 
 async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
-  // All three at once: most traces are small, and then it is the ways to the store and back that take the time.
+  const unknown = () => new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+  const whole = await wholeTrace(asker, traceId)
+  if (whole !== undefined) {
+    if (whole.rows.length === 0) throw unknown()
+    const resources = await resourcesById(asker, [...new Set(whole.rows.map(({ resourceId }) => resourceId))])
+    return {
+      rebuilt: rebuild(traceId, whole.rows, nowNanos()),
+      resources,
+      scopes: whole.scopes,
+      details: [whole.details],
+    }
+  }
+  // What is small of every span first, the rest as it comes and is written.
   const unwanted = new AbortController()
   const details = traceDetails({ ...asker, signal: AbortSignal.any([asker.signal, unwanted.signal]) }, traceId)
   try {
@@ -59,7 +72,7 @@ async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
       traceSkeleton(asker, traceId),
       traceResources(asker, traceId),
     ])
-    if (rows.length === 0) throw new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+    if (rows.length === 0) throw unknown()
     return { rebuilt: rebuild(traceId, rows, nowNanos()), resources, scopes, details }
   } catch (error) {
     unwanted.abort()

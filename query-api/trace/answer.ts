@@ -10,7 +10,7 @@ export interface TraceParts {
   readonly rebuilt: RebuiltTrace
   readonly resources: ReadonlyMap<string, StoredResource>
   readonly scopes: readonly StoredScope[]
-  readonly details: AsyncIterable<readonly StoredSpan[]>
+  readonly details: AsyncIterable<readonly StoredSpan[]> | Iterable<readonly StoredSpan[]>
 }
 
 /** The text of a `TraceAnswer`, in pieces. An error of the store before the first piece is thrown before it. */

@@ -1,0 +1,42 @@
+import { AppError } from '../../base/errors.ts'
+import { byStart, type SkeletonSpan } from '../trace/skeleton.ts'
+import { all, type Asker } from './ask.ts'
+import { decodeDetails, detailColumns, type StoredSpan } from './trace-details.ts'
+import { ofTrace, skeletonColumnCount, skeletonColumns, skeletonDecoder, type Skeleton } from './trace-skeleton.ts'
+
+/** Up to here a trace is read by one question and held as a whole. */
+export const maxWholeRows = 2_000
+const maxWholeBytes = 32 * 1024 * 1024
+
+/** A trace's skeleton together with everything that was sent of each row, by start. */
+export interface WholeTrace extends Skeleton {
+  readonly details: readonly StoredSpan[]
+}
+
+/**
+ * Everything of a trace at once, copies included: finding the granules by the trace's id and reading them is most of the
+ * work, and is done once. `undefined` for a trace that is too large for it. No rows: the trace is not known.
+ */
+export async function wholeTrace(asker: Asker, traceId: string): Promise<WholeTrace | undefined> {
+  const skeleton = skeletonDecoder()
+  try {
+    const rows = await all(asker, {
+      name: 'trace_whole',
+      sql: `SELECT ${skeletonColumns}, ${detailColumns} FROM spans WHERE ${ofTrace} LIMIT ${maxWholeRows + 1}`,
+      params: { traceId },
+      maxRows: maxWholeRows + 1,
+      maxBytes: maxWholeBytes,
+      decode: (row): readonly [SkeletonSpan, StoredSpan] => [
+        skeleton.decode(row),
+        decodeDetails(row.slice(skeletonColumnCount)),
+      ],
+    })
+    if (rows.length > maxWholeRows) return undefined
+    rows.sort(([a], [b]) => byStart(a, b))
+    return { rows: rows.map(([span]) => span), scopes: skeleton.scopes, details: rows.map(([, details]) => details) }
+  } catch (error) {
+    // Few rows with much in them.
+    if (error instanceof AppError && error.code === 'OVERLOADED') return undefined
+    throw error
+  }
+}

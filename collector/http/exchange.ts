@@ -9,6 +9,16 @@ import { sendAccepted, sendRefusal } from './answers.ts'
 import { discardRest } from './discard.ts'
 import { codingOf, declaredLength, encodingOf } from './media.ts'
 
+/**
+ * Gives a chunk's memory back without waiting for the garbage collector, which takes megabytes of it in flight for a
+ * reason to mark the whole heap, again and again: more than half of a request's CPU went there (npm run bench).
+ * The parser makes each chunk a buffer of its own; one that is part of a larger one stays.
+ */
+function freeAtOnce(chunk: Buffer): void {
+  const { buffer } = chunk
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length) buffer.transfer(0)
+}
+
 /** One POST of spans. */
 export class HttpExchange extends Exchange {
   readonly #reply: FastifyReply
@@ -45,6 +55,7 @@ export class HttpExchange extends Exchange {
           if (parts.length + chunk.length > maxBodyBytes) throw tooLarge(maxBodyBytes)
           this.hold(chunk.length)
           parts.add(chunk)
+          freeAtOnce(chunk)
         } catch (error) {
           this.refuse(refusalOf(error))
         }

@@ -39,6 +39,8 @@ interface Append {
 const groupBytes = 32 * 1024 * 1024
 /** Bodies that wait in memory for the group before theirs. */
 const maxPendingBytes = 64 * 1024 * 1024
+/** How long a group that could be larger is waited for; a small part of what a batch of spans takes on its way anyway. */
+const longestGatheringMs = 5
 const housekeepingMs = 1000
 /** A full log says so in its health until something is taken again, or nobody tried for so long. */
 const refusalShownMs = 10_000
@@ -71,6 +73,9 @@ class DiskWriter implements QueueWriter {
   #housekeeping: Promise<void> | undefined
   #pending: Append[] = []
   #pendingBytes = 0
+  /** Appends that were under way at one time when the last group was written. */
+  #expected = 1
+  #gathered: (() => void) | undefined
   #writing: Promise<void> | undefined
   #publishing: Promise<void> | undefined
   #sequence = 0n
@@ -152,6 +157,7 @@ class DiskWriter implements QueueWriter {
     }
     if (signal.aborted) giveUp()
     signal.addEventListener('abort', giveUp)
+    this.#gathered?.()
     await this.#writing
     signal.removeEventListener('abort', giveUp)
     await this.#publishing
@@ -238,6 +244,7 @@ class DiskWriter implements QueueWriter {
       signal.addEventListener('abort', aborted)
       this.#pending.push(append)
       this.#pendingBytes += bytes
+      if (this.#isGathered()) this.#gathered?.()
       this.#writing ??= this.#writeAll()
     })
   }
@@ -246,9 +253,13 @@ class DiskWriter implements QueueWriter {
     // One turn of the event loop: requests whose bytes came together share their fdatasync.
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#pending.length > 0) {
+      await this.#gather()
       const group = this.#takeGroup()
+      // All of them were given up meanwhile.
+      if (group.length === 0) break
       try {
         await this.#writeGroup(group)
+        this.#expected = group.length + this.#pending.length
         for (const append of group) append.resolve()
       } catch (error) {
         const problem = unavailable('cannot write to the disk log', error)
@@ -263,6 +274,25 @@ class DiskWriter implements QueueWriter {
       }
     }
     this.#writing = undefined
+  }
+
+  /**
+   * Waits for as many appends as were under way before: senders that were just answered come back within moments, and an
+   * fdatasync costs about the same for one request as for all of them: with 4 senders a third of the system time of a
+   * request, for up to `longestGatheringMs` of latency. Nothing waits while one sender alone is at work.
+   */
+  async #gather(): Promise<void> {
+    if (this.#isGathered()) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#gathered = resolve
+    const timer = setTimeout(resolve, longestGatheringMs)
+    await promise
+    clearTimeout(timer)
+    this.#gathered = undefined
+  }
+
+  #isGathered(): boolean {
+    return this.#pending.length >= this.#expected || this.#pendingBytes >= groupBytes || this.#state === 'closed'
   }
 
   #takeGroup(): Append[] {

@@ -54,7 +54,7 @@ const present = statements.find((statement) => /^CREATE TABLE (IF NOT EXISTS )?s
 type Alternative = readonly [name: string, change: (ddl: string) => string]
 
 const order = (key: string) => (ddl: string) => ddl.replace(/ORDER BY \(.*\)$/m, `ORDER BY (${key})`)
-const setting = (text: string) => (ddl: string) => `${ddl.replace(/, fsync_[a-z_]+ = 1/g, '')}, ${text}`
+const setting = (text: string) => (ddl: string) => `${ddl.replace(/, (min_rows_to_)?fsync_[a-z_]+ = 1/g, '')}, ${text}`
 const without = (index: string) => (ddl: string) => ddl.replace(new RegExp(`^ *INDEX ${index} .*?,?$`, 'm'), '')
 const codec = (columns: readonly string[], of: string) => (ddl: string) =>
   columns.reduce(
@@ -63,7 +63,7 @@ const codec = (columns: readonly string[], of: string) => (ddl: string) =>
     ddl,
   )
 const allColumns = [...present.matchAll(/^ {2}`?([a-z_.]+)`? /gm)].map(([, name = '']) => name)
-const noSync = (ddl: string) => ddl.replace(/, fsync_[a-z_]+ = 1/g, '')
+const noSync = (ddl: string) => ddl.replace(/, (min_rows_to_)?fsync_[a-z_]+ = 1/g, '')
 const key = 'tenant, intDiv(start_ns, 60000000000), service, name'
 
 const noIndex = (ddl: string) => ddl.replaceAll(/^ *INDEX .*$/gm, '').replace(/,(\s*)\) ENGINE/, '$1) ENGINE')
@@ -110,7 +110,13 @@ const alternatives: readonly Alternative[] = [
   ['compact, key with start_ns at its end', both(order(`${key}, start_ns`))],
   ['compact, key: service, name, minute', both(order('tenant, service, name, intDiv(start_ns, 60000000000)'))],
   ['compact, no vertical merges', both(setting('enable_vertical_merge_algorithm = 0'))],
-  ['compact, fsync', (ddl) => `${compact('134217728')(ddl)}, fsync_after_insert = 1, fsync_part_directory = 1`],
+  ['compact, no bloom filter on string values', both(without('idx_attribute_string'))],
+  ['compact, no bloom filter on int values', both(without('idx_attribute_int'))],
+  [
+    'compact, bloom filters of attributes, granularity 4',
+    both((ddl) => ddl.replaceAll(/(INDEX idx_attribute_.* GRANULARITY) 1/g, '$1 4')),
+  ],
+  ['as it is, with compact', () => `${present}, min_bytes_for_wide_part = 134217728`],
 ]
 
 function ddlOf(name: string, change: Alternative[1]): string {

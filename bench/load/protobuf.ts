@@ -59,7 +59,7 @@ class Writer {
   readonly times: number[] = []
   readonly ledgerKeys: number[] = []
 
-  /** Room for `bytes` in front of what is written; the offset where they go. */
+  /** Room for `bytes` in front of what is written; the offset where they go. `buffer` may be another one afterwards. */
   take(bytes: number): number {
     this.length += bytes
     if (this.length > this.buffer.length) {
@@ -89,7 +89,8 @@ class Writer {
     let rest = unsigned
     for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128)
     bytes.push(Number(rest))
-    this.buffer.set(bytes, this.take(bytes.length))
+    const at = this.take(bytes.length)
+    this.buffer.set(bytes, at)
   }
 
   fixed32(value: number): void {
@@ -127,7 +128,8 @@ class Writer {
       this.length -= length
     }
     const size = Buffer.byteLength(value)
-    this.buffer.write(value, this.take(size), size, 'utf8')
+    const at = this.take(size)
+    this.buffer.write(value, at, size, 'utf8')
     this.prefix(field, size)
   }
 

@@ -76,7 +76,10 @@ export interface OperationRow extends RequestFigures {
 export interface TracesAnswer extends Window {
   order: 'newest' | 'slowest'
   limit: number
-  /** Newest: by the latest matching span's start. Slowest: by the longest matching span's duration. */
+  /**
+   * Newest: those with the latest matching spans, by their own start. Slowest: those with the longest matching spans, by
+   * their own duration.
+   */
   traces: TraceSummary[]
   /** More traces match than are listed. */
   more: boolean

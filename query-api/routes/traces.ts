@@ -16,7 +16,7 @@ import { traceSkeleton } from '../questions/trace-skeleton.ts'
 import { wholeTrace } from '../questions/trace-whole.ts'
 import { answerJson, type TraceParts } from '../trace/answer.ts'
 import { rebuild } from '../trace/rebuild.ts'
-import type { TracesAnswer } from '../types.ts'
+import type { TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
 import { traceParams, tracesQuery, query, type TracesQuery } from './schemas.ts'
 
@@ -44,12 +44,20 @@ async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
     ...windowParams(filter.window),
     order,
     limit,
-    traces: await summaries(asker, matches),
+    traces: (await summaries(asker, matches)).sort(byWhatIsShown[order]),
     more,
     total: count ? (more ? await countTraces(asker, filter) : matches.length) : null,
     spansInWindow: matches.length === 0 ? await countSpans(asker, filter.window) : null,
   }
 }
+
+// Which traces are listed is decided by their matching spans; whoever reads the list sees the traces' own figures, and is to
+// find them in order.
+const descending = (a: string, b: string) => Number(BigInt(b) - BigInt(a))
+const byWhatIsShown = {
+  newest: (a: TraceSummary, b: TraceSummary) => descending(a.startTimeUnixNano, b.startTimeUnixNano),
+  slowest: (a: TraceSummary, b: TraceSummary) => descending(a.durationNanos, b.durationNanos),
+} as const
 
 async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
   const unknown = () => new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)

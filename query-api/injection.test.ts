@@ -145,7 +145,7 @@ test('every parameter of every route takes the corpus as text or refuses it, at 
         expect([200, 400, 404], where).toContain(status)
         expect(() => JSON.parse(body) as unknown, where).not.toThrow()
         expect(body.includes('DB::') || body.includes('root:') || /SELECT .* FROM spans/.test(body), where).toBe(false)
-        expect(ms, where).toBeLessThan(1000)
+        expect(ms, where).toBeLessThan(3000) // what sleepEachRow(3) of the corpus would take, were it run
       }
     }
   }

@@ -54,8 +54,12 @@ const present = statements.find((statement) => /^CREATE TABLE (IF NOT EXISTS )?s
 type Alternative = readonly [name: string, change: (ddl: string) => string]
 
 const order = (key: string) => (ddl: string) => ddl.replace(/ORDER BY \(.*\)$/m, `ORDER BY (${key})`)
-const setting = (text: string) => (ddl: string) => `${ddl.replace(/, (min_rows_to_)?fsync_[a-z_]+ = 1/g, '')}, ${text}`
+const noSync = (ddl: string) => ddl.replace(/, (min_rows_to_)?fsync_[a-z_]+ = 1/g, '')
+/** A setting of the table, instead of the one that it has of the same name. */
+const setting = (name: string, value: string) => (ddl: string) =>
+  `${ddl.replace(new RegExp(`,\\s*${name} = [^,\\s]+`), '')}, ${name} = ${value}`
 const without = (index: string) => (ddl: string) => ddl.replace(new RegExp(`^ *INDEX ${index} .*?,?$`, 'm'), '')
+const noIndex = (ddl: string) => ddl.replaceAll(/^ *INDEX .*$/gm, '').replace(/,(\s*)\) ENGINE/, '$1) ENGINE')
 const codec = (columns: readonly string[], of: string) => (ddl: string) =>
   columns.reduce(
     (text, column) =>
@@ -63,18 +67,25 @@ const codec = (columns: readonly string[], of: string) => (ddl: string) =>
     ddl,
   )
 const allColumns = [...present.matchAll(/^ {2}`?([a-z_.]+)`? /gm)].map(([, name = '']) => name)
-const noSync = (ddl: string) => ddl.replace(/, (min_rows_to_)?fsync_[a-z_]+ = 1/g, '')
 const key = 'tenant, intDiv(start_ns, 60000000000), service, name'
 
-const noIndex = (ddl: string) => ddl.replaceAll(/^ *INDEX .*$/gm, '').replace(/,(\s*)\) ENGINE/, '$1) ENGINE')
-/** A compact part is one file for all columns; the blocks of ingest are some 20 MB, wide by default from 10 MB on. */
-const compact = (bytes: string) => setting(`min_bytes_for_wide_part = ${bytes}`)
-const both = (change: (ddl: string) => string) => (ddl: string) => change(compact('134217728')(ddl))
+const asItIs = 'as it is (v1)'
 
-/** One change each against the schema without fsync, so that they compare. */
+/** One change each, against the schema without fsync: so they compare. */
 const alternatives: readonly Alternative[] = [
-  ['as it is (v1)', (ddl) => ddl],
+  [asItIs, (ddl) => ddl],
   ['without fsync', noSync],
+  ['wide parts from 10 MB on', setting('min_bytes_for_wide_part', '10485760')],
+  ['compact parts below 16 MiB', setting('min_bytes_for_wide_part', '16777216')],
+  ['compact parts below 1 GiB', setting('min_bytes_for_wide_part', '1073741824')],
+  ['no vertical merges', setting('enable_vertical_merge_algorithm', '0')],
+  ['merge base 10', setting('merge_selector_base', '10')],
+  ['statistics as by default', (ddl) => ddl.replace(/,\s*auto_statistics_types = ''/, '')],
+  ['no sparse columns', setting('ratio_of_defaults_for_sparse_serialization', '1')],
+  [
+    'maps in 8 buckets',
+    (ddl) => setting('map_serialization_version', "'with_buckets'")(setting('max_buckets_in_map', '8')(ddl)),
+  ],
   ['all columns ZSTD(1)', codec(allColumns, ' CODEC(ZSTD(1))')],
   ['attribute maps ZSTD(1), the rest LZ4', codec(['attributes_string', 'attributes_int'], ' CODEC(ZSTD(1))')],
   ['provenance columns LZ4', codec(['received_at', 'request_id', '_queue_offset'], '')],
@@ -93,35 +104,11 @@ const alternatives: readonly Alternative[] = [
     'bloom filters of attributes, granularity 4',
     (ddl) => ddl.replaceAll(/(INDEX idx_attribute_.* GRANULARITY) 1/g, '$1 4'),
   ],
-  ['compact parts below 128 MiB', compact('134217728')],
-  ['no sparse columns', setting('ratio_of_defaults_for_sparse_serialization = 1')],
-  ['maps in 8 buckets', setting("map_serialization_version = 'with_buckets', max_buckets_in_map = 8")],
-  ['compact, 16 MiB', compact('16777216')],
-  ['compact, 64 MiB', compact('67108864')],
-  ['compact, 64 MiB, 8 parts a merge', (ddl) => `${compact('67108864')(ddl)}, min_parts_to_merge_at_once = 8`],
-  ['compact, 64 MiB, merge base 10', (ddl) => `${compact('67108864')(ddl)}, merge_selector_base = 10`],
-  ['compact, 1 GiB', compact('1073741824')],
-  ['compact, T64 times', both(codec(['start_ns', 'duration_ns'], ' CODEC(T64, LZ4)'))],
-  ['compact, all columns ZSTD(1)', both(codec(allColumns, ' CODEC(ZSTD(1))'))],
-  ['compact, provenance LZ4', both(codec(['received_at', 'request_id', '_queue_offset'], ''))],
-  ['compact, no hex bloom filter', both(without('idx_trace_id_hex'))],
-  ['compact, no index at all', both(noIndex)],
-  ['compact, no sparse columns', both(setting('ratio_of_defaults_for_sparse_serialization = 1'))],
-  ['compact, key with start_ns at its end', both(order(`${key}, start_ns`))],
-  ['compact, key: service, name, minute', both(order('tenant, service, name, intDiv(start_ns, 60000000000)'))],
-  ['compact, no vertical merges', both(setting('enable_vertical_merge_algorithm = 0'))],
-  ['compact, no bloom filter on string values', both(without('idx_attribute_string'))],
-  ['compact, no bloom filter on int values', both(without('idx_attribute_int'))],
-  [
-    'compact, bloom filters of attributes, granularity 4',
-    both((ddl) => ddl.replaceAll(/(INDEX idx_attribute_.* GRANULARITY) 1/g, '$1 4')),
-  ],
-  ['as it is, with compact', () => `${present}, min_bytes_for_wide_part = 134217728`],
 ]
 
 function ddlOf(name: string, change: Alternative[1]): string {
-  const ddl = name === 'as it is (v1)' ? present : change(noSync(present))
-  if (ddl === present && name !== 'as it is (v1)') throw new Error(`BUG: ${name} changes nothing`)
+  const ddl = name === asItIs ? present : change(noSync(present))
+  if (ddl === present && name !== asItIs) throw new Error(`BUG: ${name} changes nothing`)
   return ddl.replace(/^CREATE TABLE (IF NOT EXISTS )?spans/, 'CREATE TABLE alternative')
 }
 

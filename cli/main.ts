@@ -70,6 +70,7 @@ role<IngestOptions>('ingest', 'take requests off the queue and insert them exact
   .addOption(options.clickhouseUrl())
   .addOption(options.clickhouseUser())
   .addOption(options.clickhousePassword())
+  .addOption(options.storeFolder())
 
 type StoreOptions = StoreRoleOptions & RoleOptions
 role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP interface", async (given, context) =>

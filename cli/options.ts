@@ -43,6 +43,8 @@ export const storeMemory = () =>
     .env('WEFT_STORE_MEMORY')
     .argParser(parseBytes)
     .default(2 * 2 ** 30, '2GiB')
+export const storeFolder = () =>
+  new Option('--store-folder <folder>', 'of the embedded store, to hand blocks over in files').hideHelp()
 export const allowedHost = () =>
   new Option('--allowed-host <name…>', 'names under which UI, API and store may be asked for, besides localhost')
     .env('WEFT_ALLOWED_HOST')

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { messageOf } from '../base/errors.ts'
 import type { Address } from './address.ts'
+import { foldersOf } from './folders.ts'
 import { lockFolder } from './lock.ts'
 import type { Facts, Question } from './messages.ts'
 import { flagsOf } from './options.ts'
@@ -133,7 +134,11 @@ export async function up(options: UpOptions): Promise<void> {
       }),
     ])
     await Promise.all([
-      start({ name: 'ingest', flags: () => flagsOf({ ...common, ...clickhouse() }), ...traced('ingest') }),
+      start({
+        name: 'ingest',
+        flags: () => flagsOf({ ...common, ...clickhouse(), storeFolder: foldersOf(data).store }),
+        ...traced('ingest'),
+      }),
       start({
         name: 'query-api',
         flags: (known) =>

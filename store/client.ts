@@ -17,6 +17,11 @@ export interface StoreOptions {
   readonly password?: string
   /** `weft` unless said otherwise. */
   readonly database?: string
+  /**
+   * Of an embedded server on this machine whose files this process may write: its folder. Blocks are handed over in files
+   * there instead of over the connection.
+   */
+  readonly folder?: string
   readonly log: Log
 }
 
@@ -87,7 +92,7 @@ export function createStore(options: StoreOptions): Store {
     log: options.log,
   })
   return {
-    writer: createWriter(client, reader),
+    writer: createWriter(client, reader, options.folder),
     reader,
     schema,
     command,

@@ -1,28 +1,49 @@
 import { Readable } from 'node:stream'
 import type { ClickHouseClient } from '@clickhouse/client'
-import { AppError } from '../base/errors.ts'
-import type { BlockWriter, Query, Reader, Source } from './contract.ts'
+import { AppError, messageOf } from '../base/errors.ts'
+import type { Block, BlockWriter, Query, Reader, Source } from './contract.ts'
+import { foldersOf } from './embedded/engine-config.ts'
+import { rowsFileHeader } from './embedded/request.ts'
+import { clearHanded, handRows, type RowsFile } from './embedded/rows-in.ts'
 import { writerError } from './errors.ts'
 
 const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 60_000 }
 
 const where = '_queue_log = {log:String} AND _queue_partition = {partition:UInt32}'
 const of = (at: Source) => ({ log: at.logId, partition: at.partition })
-/** Inserts Native blocks as they are, and answers what became of them. */
-export function createWriter(client: ClickHouseClient, reader: Reader): BlockWriter {
+/**
+ * Inserts Native blocks as they are, and answers what became of them.
+ *
+ * @param folder of the embedded server, where blocks are handed over in files: by one writer at a time
+ */
+export function createWriter(client: ClickHouseClient, reader: Reader, folder?: string): BlockWriter {
   async function first<Row>(query: Query<Row>, signal: AbortSignal): Promise<Row> {
     for await (const rows of reader.select(query, signal)) if (rows.length > 0) return rows[0] as Row
     throw new AppError('UNAVAILABLE', `no answer to ${query.name}`)
+  }
+
+  let isCleared = false
+  async function handOver(incoming: string, block: Block): Promise<RowsFile & { readonly name: string }> {
+    try {
+      if (!isCleared) await clearHanded(incoming)
+      isCleared = true
+      return await handRows(incoming, block.chunks)
+    } catch (error) {
+      throw new AppError('UNAVAILABLE', `a block cannot be handed to the store: ${messageOf(error)}`, { cause: error })
+    }
   }
 
   return {
     async insert(block, token, signal) {
       try {
         signal.throwIfAborted()
+        await using file = folder === undefined ? undefined : await handOver(foldersOf(folder).incoming, block)
         const { stream } = await client.exec({
           query: `INSERT INTO ${block.table} FORMAT Native`,
           // The chunks go to the socket as they are.
-          values: Readable.from(block.chunks, { objectMode: false }),
+          ...(file
+            ? { http_headers: { [rowsFileHeader]: file.name } }
+            : { values: Readable.from(block.chunks, { objectMode: false }) }),
           abort_signal: signal,
           clickhouse_settings: {
             insert_deduplication_token: token,

@@ -11,6 +11,8 @@ export interface IngestRoleOptions {
   readonly clickhouseUrl: string
   readonly clickhouseUser: string
   readonly clickhousePassword: string
+  /** Of the embedded store, where that is ClickHouse. */
+  readonly storeFolder?: string
 }
 
 /** Disk log in, ClickHouse blocks out. */
@@ -21,6 +23,7 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     url: options.clickhouseUrl,
     user: options.clickhouseUser,
     password: options.clickhousePassword,
+    ...(options.storeFolder ? { folder: options.storeFolder } : {}),
     log,
   })
   const queue = createDiskReader({ folder: folders.queue, log, metrics })

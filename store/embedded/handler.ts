@@ -11,7 +11,7 @@ import { contentTypeOf, isStreamable } from './formats.ts'
 import { type GuestLimits, guardGuest, guestSettings, ownerSettings } from './guard.ts'
 import { inRevision } from './native-revision.ts'
 import { type Asked, decoded, readAsked, readForm } from './request.ts'
-import { insertFromFile, keepRows, peek } from './rows-in.ts'
+import { handedRows, insertFromFile, keepRows, peek } from './rows-in.ts'
 import { firstWord, formatOf, type InsertHead, insertHead, tokens } from './sql-text.ts'
 
 export interface HandlerOptions {
@@ -161,7 +161,11 @@ async function whole(
 /** Runs to its end even when the client goes away: it will ask again under the same token. */
 async function insert({ asked, insert }: Work, response: ServerResponse, options: HandlerOptions): Promise<void> {
   const { head, first, rest } = insert!
-  await using rows = await keepRows(options.engine.folders.incoming, first, rest, options.maxRowsBytes)
+  const { incoming } = options.engine.folders
+  await using rows =
+    asked.rowsFile === undefined
+      ? await keepRows(incoming, first, rest, options.maxRowsBytes)
+      : await handedRows(incoming, asked.rowsFile, options.maxRowsBytes)
   await options.engine.run(
     {
       sql: insertFromFile(head, rows.path),

@@ -1,8 +1,11 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { silentLog } from '../../base/log.ts'
+import { createStore } from '../client.ts'
 import type { Block } from '../contract.ts'
 import { someSpans } from './spans-for-test.ts'
 import { startTestStore, type TestStore } from './testing.ts'
@@ -164,4 +167,43 @@ test('a second process on the same folder is refused in clear words', async () =
   // The one that has it goes on.
   expect(await ask('SELECT 1')).toBe('1')
   expect(await readdir(join(store.folder, 'incoming'))).toEqual([])
+})
+
+describe('a block that is handed over in a file', () => {
+  const incoming = () => readdir(join(store.folder, 'incoming'))
+  let near: ReturnType<typeof createStore>
+  beforeAll(() => {
+    near = createStore({ url: store.url, password: store.secret, folder: store.folder, log: silentLog })
+  })
+  afterAll(() => near.close())
+  beforeEach(() => ask('TRUNCATE TABLE spans'))
+
+  test('is stored once under its token, and the file is gone; so is one left behind before', async () => {
+    await writeFile(join(store.folder, 'incoming', `handed-${randomUUID()}`), 'left behind')
+    const block = await blockOf(someSpans(5_000))
+    await near.writer.insert(block, 'near', within())
+    await near.writer.insert(block, 'near', within())
+    await store.store.writer.insert(block, 'near', within())
+    expect(await partsAndRows()).toBe('1\t5000')
+    expect(await incoming()).toEqual([])
+  })
+
+  test('that is cut is refused whole, as BAD_INPUT', async () => {
+    const block = await blockOf(someSpans(5_000))
+    const cut = { ...block, chunks: block.chunks.slice(0, 2) }
+    await expect(near.writer.insert(cut, 'near and cut', within())).rejects.toMatchObject({ code: 'BAD_INPUT' })
+    expect(await ask('SELECT count() FROM spans')).toBe('0')
+    expect(await incoming()).toEqual([])
+  })
+
+  test('is one of the folder, by a name that we give, and of who may write', async () => {
+    const insert = async (name: string, user = 'weft') => {
+      const headers = { 'x-clickhouse-user': user, 'x-clickhouse-key': user && store.secret, 'x-weft-rows-file': name }
+      const body = 'INSERT INTO spans FORMAT Native'
+      return (await (await fetch(store.url, { method: 'POST', headers, body })).text()).slice(0, 9)
+    }
+    expect(await insert('../engine.xml')).toBe('Code: 36.')
+    expect(await insert(`handed-${randomUUID()}`)).toBe('Code: 107')
+    expect(await insert(`handed-${randomUUID()}`, 'default')).toBe('Code: 516')
+  })
 })

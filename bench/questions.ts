@@ -15,10 +15,10 @@ export async function questionsAbout(weft: {
   readonly clickhouse: string
 }): Promise<readonly (readonly [name: string, url: string])[]> {
   const [[last = '0', first = '0'] = []] = await ask(weft.clickhouse, 'SELECT max(start_ns), min(start_ns) FROM spans')
-  const [[trace = '', customer = ''] = []] = await ask(
+  const [[trace = '', session = ''] = []] = await ask(
     weft.clickhouse,
-    `SELECT lower(hex(trace_id)), attributes_string['customer.id'] FROM spans
-     WHERE service = 'checkout' AND attributes_string['customer.id'] != '' AND start_ns > ${BigInt(last) - 1_800_000_000_000n} LIMIT 1`,
+    `SELECT lower(hex(trace_id)), attributes_string['session.id'] FROM spans
+     WHERE service = 'pricing' AND attributes_string['session.id'] != '' AND start_ns > ${BigInt(last) - 1_800_000_000_000n} LIMIT 1`,
   )
   const end = BigInt(last) + 1n
   const hour = `start=${end - 3_600_000_000_000n}&end=${end}`
@@ -35,12 +35,9 @@ export async function questionsAbout(weft: {
     ['slowest 20 traces, 1 h', `${traces}?${hour}&limit=20&order=slowest`],
     [
       'rare attribute value, 1 h',
-      `${traces}?${hour}&limit=20&attribute=${encodeURIComponent(`customer.id=${customer}`)}`,
+      `${traces}?${hour}&limit=20&attribute=${encodeURIComponent(`session.id=${session}`)}`,
     ],
-    [
-      'rare attribute value, all',
-      `${traces}?${all}&limit=20&attribute=${encodeURIComponent(`customer.id=${customer}`)}`,
-    ],
+    ['rare attribute value, all', `${traces}?${all}&limit=20&attribute=${encodeURIComponent(`session.id=${session}`)}`],
     [
       'service + attribute + duration, newest 20, 1 h',
       `${traces}?${hour}&limit=20&service=pricing&attribute=customer.group%3Dreseller&minDuration=2ms`,

@@ -179,7 +179,7 @@ async function compare(store: RunningStore, given: Given): Promise<void> {
 }
 
 const minutes = (count: number) => `start_ns >= (SELECT max(start_ns) FROM alternative) - ${count} * 60000000000`
-const customer = `(SELECT any(attributes_string['customer.id']) FROM alternative WHERE service = 'checkout')`
+const session = `(SELECT any(attributes_string['session.id']) FROM alternative WHERE service = 'pricing' AND attributes_string['session.id'] != '')`
 
 /** What the API asks, in short; milliseconds of CPU. */
 const questions: readonly (readonly [name: string, sql: string])[] = [
@@ -193,7 +193,7 @@ const questions: readonly (readonly [name: string, sql: string])[] = [
   ],
   [
     'rare value',
-    `SELECT count() FROM alternative WHERE has(mapValues(attributes_string), ${customer}) AND attributes_string['customer.id'] = ${customer}`,
+    `SELECT count() FROM alternative WHERE has(mapValues(attributes_string), ${session}) AND attributes_string['session.id'] = ${session}`,
   ],
   ['group by route', `SELECT http_route, count() FROM alternative WHERE ${minutes(5)} GROUP BY http_route`],
   [

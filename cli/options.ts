@@ -29,7 +29,10 @@ export const retention = () =>
     .argParser(parseDays)
     .default(7, '7d')
 export const maxDisk = () =>
-  new Option('--max-disk <limit>', 'how full the volume may get (80%) or how much the store may hold (200GB)')
+  new Option(
+    '--max-disk <limit>',
+    'how much the store may hold: a size (200GB), or a share (80%) of what it holds and what is free on its volume',
+  )
     .env('WEFT_MAX_DISK')
     .argParser(parseDiskLimit)
     .default({ fraction: 0.8 }, '80%')
@@ -42,7 +45,7 @@ export const storeMemory = () =>
   new Option('--store-memory <bytes>', "memory limit of the store's engine")
     .env('WEFT_STORE_MEMORY')
     .argParser(parseBytes)
-    .default(2 * 2 ** 30, '2GiB')
+    .default(2 ** 30, '1GiB')
 export const storeFolder = () =>
   new Option('--store-folder <folder>', 'of the embedded store, to hand blocks over in files').hideHelp()
 export const allowedHost = () =>

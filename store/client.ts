@@ -38,6 +38,7 @@ export interface Store {
 
 /** Longer than any statement may take: what a caller waits for, its signal says. */
 const requestTimeoutMs = 600_000
+const unanswered = 'a ping was not answered in time'
 /** Callers are told within 4 s that the store is hung. */
 const hung = { afterMs: 1_000, pingMs: 3_000 }
 
@@ -63,9 +64,10 @@ export function createStore(options: StoreOptions): Store {
   const ping: Store['ping'] = async (signal) => {
     try {
       const answer = await pinger.ping({ select: false, abort_signal: signal })
-      return answer.success ? { ok: true } : { ok: false, reason: messageOf(answer.error) }
+      if (answer.success) return { ok: true }
+      return { ok: false, reason: signal.aborted ? unanswered : messageOf(answer.error) }
     } catch (error) {
-      return { ok: false, reason: messageOf(error) }
+      return { ok: false, reason: signal.aborted ? unanswered : messageOf(error) }
     }
   }
   const reader = createReader(client, ping, createLiveness({ ping, ...hung }))

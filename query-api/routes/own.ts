@@ -21,10 +21,7 @@ export function ownRoutes(app: FastifyInstance, context: RouteContext, facts: Ow
     async (request, reply) => {
       const signal = AbortSignal.any([request.signal, AbortSignal.timeout(storeMustAnswerWithinMs)])
       // A ping and no query: a store that has much to do is not an ill one.
-      const [store, roles] = await Promise.all([
-        context.reader.ping(signal),
-        facts.status(),
-      ])
+      const [store, roles] = await Promise.all([context.reader.ping(signal), facts.status()])
       const answer: HealthAnswer = {
         status: store.ok ? 'ok' : 'unavailable',
         store,

@@ -11,8 +11,9 @@ const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 6
 
 /**
  * The costly indexes, by which no insert is looked up, and the rows of a block from which on they are left to its first
- * merge: blocks so large come one after another, a merge follows within seconds, and the few that have none yet are read
- * whole within milliseconds. The indexes are a fifth of the CPU of insert and merges together.
+ * merge: an eighth of the CPU of insert and merges together. Blocks so large come one after another, and a merge follows
+ * while they do. When they stop, the last few of a day may stay unmerged and are read whole: below 8 of one size
+ * (`min_parts_to_merge_at_once`), each as large as ingest makes a block.
  */
 const leftToMerges = {
   rows: 50_000,

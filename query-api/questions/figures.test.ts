@@ -139,12 +139,6 @@ function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>
     (span) => span.parent !== 0 && (span.kind === 2 || (span.kind === 5 && topicOf(span) === undefined)),
   )
   const below = Map.groupBy(callees, (span) => key(span, span.parent))
-  // Client spans that only wrap another of their service.
-  const wrapping = new Set(
-    near
-      .filter(({ kind, parent, id }) => kind === 3 && parent !== 0 && parent !== id)
-      .map((span) => `${span.service} ${key(span, span.parent)}`),
-  )
   const calls: { edge: string; target: string; by: TestSpan }[] = []
   const add = (source: string, target: string, by: TestSpan): void => {
     calls.push({ edge: `${source} → ${target}`, target, by })
@@ -156,7 +150,6 @@ function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>
       if (!inside(caller, window)) continue
       for (const callee of served) add(source, `service:${callee.service}`, caller)
       const place = placeOf(caller)
-      if (caller.kind === 3 && wrapping.has(`${caller.service} ${key(caller, caller.id)}`)) continue
       if (served.length === 0 && place !== undefined) add(source, place, caller)
     } else {
       for (const callee of served) {

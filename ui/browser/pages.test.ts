@@ -289,6 +289,7 @@ test('light and dark: from the system, and by choice', async () => {
   await until(theme, (value) => value === 'dark')
   await page.getByRole('button', { name: 'Light or dark' }).click()
   await page.getByRole('menuitemradio', { name: 'Light', exact: true }).click()
+  await until(theme, (value) => value === 'light')
   await page.reload()
   await until(theme, (value) => value === 'light')
 })

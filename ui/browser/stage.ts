@@ -62,7 +62,7 @@ export async function setStage(basePath = ''): Promise<Stage> {
 export const queryOf = (page: Page): Record<string, string> => Object.fromEntries(new URL(page.url()).searchParams)
 
 /** Waits until it holds; fails with the last value. For what the page does a moment later. */
-export async function until<T>(read: () => Promise<T> | T, holds: (value: T) => boolean, ms = 5000): Promise<T> {
+export async function until<T>(read: () => Promise<T> | T, holds: (value: T) => boolean, ms = 15_000): Promise<T> {
   const end = Date.now() + ms
   for (;;) {
     const value = await read()

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import { maxBodyBytes } from '../../otlp/limits.ts'
+import { freeAtOnce } from '../buffer-pool.ts'
 import type { Sweep } from '../sweep.ts'
 
 // Enough for an honest sender of one large body to finish and to read its answer.
@@ -28,6 +29,7 @@ export function discardRest(request: IncomingMessage, reply: FastifyReply, sweep
   sweep.add(guard)
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length
+    freeAtOnce(chunk)
     if (bytes > maxDiscardBytes) end(true)
   })
   request.on('close', () => end(false))

@@ -26,7 +26,8 @@ export class MemoryQueue implements QueueWriter {
 
   async append(records: readonly QueueRecord[], signal: AbortSignal): Promise<void> {
     await this.before(signal)
-    for (const record of records) this.records.push({ ...record, body: record.body.slice() })
+    // A copy: a Buffer's own slice() is a view of memory that is lent until this settles.
+    for (const record of records) this.records.push({ ...record, body: new Uint8Array(record.body) })
   }
 }
 

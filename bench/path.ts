@@ -27,6 +27,8 @@ export interface PathResult {
   /** CPU microseconds a span of the store after that, until its merges had settled. */
   readonly settling: number
   readonly peakBytes: Readonly<Record<Role | 'up', number>>
+  /** The same at the end of the load, before anything was asked. */
+  readonly loadPeakBytes: Readonly<Record<Role | 'up', number>>
   readonly diskBytesASpan: { readonly atOnce: number; readonly settled: number; readonly parts: number }
   readonly queryable: { readonly idle: readonly number[]; readonly loaded: readonly number[] }
   readonly idle: readonly Latency[]
@@ -70,7 +72,10 @@ export async function measurePath(weft: RunningWeft, options: PathOptions): Prom
   await background
 
   const last = weft.usage()
-  const peakBytes = Object.fromEntries([...roles, 'up' as const].map((role) => [role, last[role].peakBytes]))
+  const peaks = (usage: typeof last) =>
+    Object.fromEntries(
+      [...roles, 'up' as const].map((role) => [role, usage[role].peakBytes]),
+    ) as PathResult['peakBytes']
   return {
     sent,
     stored,
@@ -80,7 +85,8 @@ export async function measurePath(weft: RunningWeft, options: PathOptions): Prom
     cpu,
     total: Object.values(cpu).reduce((sum, each) => sum + each, 0),
     settling,
-    peakBytes: peakBytes as PathResult['peakBytes'],
+    peakBytes: peaks(last),
+    loadPeakBytes: peaks(after),
     diskBytesASpan,
     queryable: { idle: idleProbes, loaded: loadedProbes },
     idle,

@@ -14,11 +14,12 @@ export interface Target {
   readonly what: string
   readonly wanted: string
   readonly found: string
-  readonly met: boolean | undefined
+  /** `undecided`: the noise of the measurement is larger than the distance to the target. */
+  readonly met: boolean | 'undecided' | undefined
 }
 
 export function targetTable(targets: readonly Target[]): string {
-  const verdict = { true: 'met', false: 'MISSED', undefined: 'not measured' }
+  const verdict = { true: 'met', false: 'MISSED', undecided: 'UNDECIDED', undefined: 'not measured' }
   return table(
     ['target', 'wanted', 'found', ''],
     targets.map(({ what, wanted, found, met }) => [what, wanted, found, verdict[String(met) as keyof typeof verdict]]),

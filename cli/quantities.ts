@@ -37,3 +37,10 @@ export function parseDays(text: string): number {
   if (!match || days < 1) throw new InvalidArgumentError('Expected a number of days, at least 1, such as 7d.')
   return days
 }
+
+/** `true`, `on`, `yes`, `1`, or their opposites; an empty variable is off. */
+export function parseSwitch(text: string): boolean {
+  if (/^(true|on|yes|1)$/i.test(text)) return true
+  if (/^(false|off|no|0|)$/i.test(text)) return false
+  throw new InvalidArgumentError('Expected true or false.')
+}

@@ -79,7 +79,8 @@ export class RoleProcess {
       [this.#command.name, ...this.#command.flags(this.#facts)],
       {
         execArgv: [...(this.#command.execArgv ?? [])],
-        env: { ...process.env, ...this.#command.env },
+        // WEFT_ADMIN is one address, for one role that somebody started: all of them would want it.
+        env: { ...process.env, WEFT_ADMIN: undefined, ...this.#command.env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         serialization: 'advanced',
       },

@@ -4,7 +4,8 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AppError, type ErrorCode } from '../base/errors.ts'
 import type { Query, Reader } from '../store/contract.ts'
-import { normalBasePath, type QueryApi } from './server.ts'
+import { normalBasePath } from './http/base-path.ts'
+import type { QueryApi } from './server.ts'
 import { openQueryApi } from './testing.ts'
 
 /** Answers no rows, fails or waits as told, and notes what was asked and what was cancelled. */

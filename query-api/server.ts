@@ -7,6 +7,7 @@ import type { Component } from '../base/component.ts'
 import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Reader } from '../store/contract.ts'
+import { normalBasePath } from './http/base-path.ts'
 import { errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
@@ -83,15 +84,6 @@ export function createQueryApi(options: QueryApiOptions): QueryApi {
       return address
     },
   }
-}
-
-/** '' or `/path`, without a slash at the end. Throws BAD_INPUT for what cannot stand in a URL as it is. */
-export function normalBasePath(given: string | undefined): string {
-  const path = (given ?? '').replace(/\/+$/, '')
-  if (path !== '' && !/^(?:\/[\w.~-]+)+$/.test(path)) {
-    throw new AppError('BAD_INPUT', `the base path ${JSON.stringify(given)} must look like /weft`)
-  }
-  return path
 }
 
 function createApp(options: QueryApiOptions, basePath: string): FastifyInstance {

@@ -18,7 +18,7 @@ export interface EmbeddedServerOptions {
   readonly port: number
   /** Password of the user `weft`, who may do everything. All others read. */
   readonly secret: string
-  /** Names beside localhost, 127.0.0.1 and [::1] under which requests may come. */
+  /** Names beside localhost, 127.0.0.1, [::1] and the one address that it listens on under which requests may come. */
   readonly allowedHosts?: readonly string[]
   /** Of the engine in all; its caches and the limit of one guest's query follow from it. */
   readonly maxMemoryBytes?: number
@@ -113,13 +113,18 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       cause: error,
     })
   }
+  const address = server.address() as AddressInfo
+  // Whoever asks for a bare address is no page whose name was pointed here. Where it listens on all of them it knows none.
+  if (address.address !== '0.0.0.0' && address.address !== '::') {
+    hosts.add(address.family === 'IPv6' ? `[${address.address}]` : address.address)
+  }
   log.info(
     { version: engine.version, folder: options.folder, seconds: (performance.now() - begin) / 1000 },
     'the embedded ClickHouse is ready',
   )
   let closed: Promise<void> | undefined
   return {
-    address: server.address() as AddressInfo,
+    address,
     close(signal) {
       closing = true
       closed ??= (async () => {

@@ -77,10 +77,23 @@ describe('bad input is named', () => {
     expect(body).toEqual({ error: { code: 'BAD_INPUT', message: expect.stringContaining(message) as string } })
     expect(reader.asked).toEqual([])
   })
-  test('an unknown path, an unknown method', async () => {
+  test('an unknown path', async () => {
     expect((await get('/api/nothing')).status).toBe(404)
-    expect((await fetch(`${api.url}/api/traces`, { method: 'POST' })).status).toBe(404)
+    expect((await fetch(`${api.url}/api/nothing`, { method: 'POST' })).status).toBe(404)
   })
+  test.each(['/api/traces', `/api/traces/${'1'.repeat(32)}`, '/api/openapi.json', '/metrics'])(
+    '%s takes GET and HEAD only',
+    async (path) => {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        const body = method === 'OPTIONS' ? null : '<'
+        const headers = { 'content-type': 'application/xml' }
+        const response = await fetch(api.url + path, { method, body, headers })
+        expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+        expect(await response.json()).toMatchObject({ error: { code: 'BAD_INPUT' } })
+      }
+      expect((await fetch(api.url + path, { method: 'HEAD' })).status).toBe(path.includes('111') ? 404 : 200)
+    },
+  )
   test('a URL that cannot be decoded', async () => {
     expect((await get('/api/traces/%E0%A4%A')).status).toBe(400)
     expect((await get('/api/services/%ff/operations')).status).toBe(400)
@@ -188,7 +201,7 @@ describe('a web page of somebody else', () => {
     expect(policy).not.toContain('unsafe')
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(response.headers.get('referrer-policy')).toBe('no-referrer')
-    expect((await fetch(`${api.url}/api/config`, { method: 'OPTIONS' })).status).toBe(404)
+    expect((await fetch(`${api.url}/api/config`, { method: 'OPTIONS' })).status).toBe(405)
   })
 })
 

@@ -11,6 +11,7 @@ import { normalBasePath } from './http/base-path.ts'
 import { errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
+import { onlyGet } from './http/methods.ts'
 import type { RouteContext } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
@@ -116,8 +117,10 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
   const context: RouteContext = { reader: options.reader, log: options.log }
   void app.register(async (scope: FastifyInstance) => {
     await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
+    const paths = new Set<string>()
     scope.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, response: answers }
+      paths.add(route.url)
     })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
@@ -134,6 +137,7 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
       status: options.status ?? (() => Promise.resolve({})),
     })
     scope.get('/api/openapi.json', { schema: { hide: true, querystring: query({}) } }, () => scope.swagger())
+    onlyGet(scope, [...paths])
   })
   if (options.uiFolder === undefined) {
     app.setNotFoundHandler((request) => {

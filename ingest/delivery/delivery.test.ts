@@ -261,6 +261,18 @@ test('a resent request is dropped within 15 minutes, in the same block, a later 
   expect(await second.metric('spans_resent_total')).toBe(1)
 })
 
+test('what the store could not read is tried again when it is sent again', async () => {
+  const queue = queueOf({ id: 7n, body: { spans: ['a'], unreadable: 'store' } })
+  const store = new FakeStore()
+  const { aside, metric } = await start(queue, store)
+  await drained(queue)
+  expect(aside).toEqual(['0: cannot parse the block'])
+  queue.append(7n, midnight + 61n * minute, spans('a'))
+  await drained(queue)
+  expect(stored(store)).toEqual(['a'])
+  expect(await metric('records_resent_total')).toBe(0)
+})
+
 test('while the store is away nothing is committed beyond it; then all goes on', async () => {
   const queue = queueOf(spans('a'), spans('b'))
   const store = new FakeStore()

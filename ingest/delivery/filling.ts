@@ -136,7 +136,10 @@ export class Filler {
   async setAside(offset: bigint, reason: string, signal: AbortSignal): Promise<void> {
     const { records } = await this.#read(offset, idleReadMs, signal, signal)
     const found = records.find((record) => record.offset === offset)
-    if (found) await this.#putAside(found.record, offset, reason, signal)
+    if (!found) return
+    await this.#putAside(found.record, offset, reason, signal)
+    // Sent again, by its sender or by a replay, it is to be tried again.
+    this.#window.forget(found.record.requestId, offset)
   }
 
   /** The record from which on reading begins, if it is there already. */

@@ -36,10 +36,10 @@ export interface EmbeddedServer {
 /** The database of Weft's tables, and the one that requests mean when they name none. */
 export const embeddedDatabase = 'weft'
 
-const sessions = { owner: 8, guest: 4 }
+const sessions = { owner: 8, guest: 4, insert: 2 }
 
 /** Threads of libuv that the server needs: one for each statement that runs, and some for files. */
-export const libuvThreads = sessions.owner + sessions.guest + 4
+export const libuvThreads = sessions.owner + sessions.guest + sessions.insert + 4
 
 const defaultMemoryBytes = 640 * 1024 * 1024
 

@@ -95,7 +95,10 @@ export class Filler {
         }
         bytes += record.body.length
       }
-      if (batch.records.length === 0) continue
+      // Records that are lost: whoever read them has said so, and what comes behind them is the next to be read.
+      const lost = batch.next > filling.last + 1n
+      if (lost) filling.last = batch.next - 1n
+      if (batch.records.length === 0 && !lost) continue
       if (until === Infinity) until = performance.now() + this.#limits.maxWaitMs
       if (builder.rows >= this.#limits.maxRows || builder.bytes >= this.#limits.maxBytes) return filling.done()
       const rest = Math.min(gatherMs, until - performance.now())

@@ -196,10 +196,16 @@ function createMeters(metrics: Registry, engine: Engine) {
     labelNames: ['access', 'code'],
     registers: [metrics],
   })
-  const perTable = (what: string) =>
-    engine.ask(
-      `SELECT table, ${what} FROM system.parts WHERE active AND database = '${embeddedDatabase}' GROUP BY table`,
-    )
+  // An engine that is out of memory, or closed, has no answer: then the last one stands.
+  const perTable = (what: string) => {
+    try {
+      return engine.ask(
+        `SELECT table, ${what} FROM system.parts WHERE active AND database = '${embeddedDatabase}' GROUP BY table`,
+      )
+    } catch {
+      return []
+    }
+  }
   const gauges = [
     new Gauge({
       name: 'weft_store_running_queries',

@@ -1,4 +1,6 @@
 import { request } from 'node:http'
+import { connect } from 'node:net'
+import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -95,8 +97,22 @@ describe('bad input is named', () => {
     },
   )
   test('a URL that cannot be decoded', async () => {
-    expect((await get('/api/traces/%E0%A4%A')).status).toBe(400)
-    expect((await get('/api/services/%ff/operations')).status).toBe(400)
+    for (const path of ['/api/traces/%E0%A4%A', '/api/services/%ff/operations']) {
+      const { status, headers, body } = await get(path)
+      expect(status).toBe(400)
+      expect(body).toMatchObject({ error: { code: 'BAD_INPUT' } })
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n', 400],
+    ['a large header', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+  ])('%s', async (_, text, status) => {
+    const socket = connect(api.address.port, '127.0.0.1')
+    socket.write(text)
+    const answer = await textOf(socket)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code: 'BAD_INPUT' } })
   })
 })
 

@@ -8,7 +8,7 @@ import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Reader } from '../store/contract.ts'
 import { normalBasePath } from './http/base-path.ts'
-import { errorHandler } from './http/errors.ts'
+import { answerClientError, errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
 import { onlyGet } from './http/methods.ts'
@@ -88,6 +88,7 @@ export function createQueryApi(options: QueryApiOptions): QueryApi {
 }
 
 function createApp(options: QueryApiOptions, basePath: string): FastifyInstance {
+  const handleError = errorHandler(options.log)
   const app = fastify({
     logger: false,
     forceCloseConnections: 'idle',
@@ -100,10 +101,16 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },
     // A proxy may hand the base path on or cut it off: both find the same routes.
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
+    clientErrorHandler: answerClientError,
+    // No hook runs for a URL that cannot be read.
+    frameworkErrors: (error, request, reply) => {
+      void reply.headers(securityHeaders)
+      handleError(error, request, reply)
+    },
     // Unknown names are refused with their names instead of being dropped silently.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: true, useDefaults: true } },
   })
-  app.setErrorHandler(errorHandler(options.log))
+  app.setErrorHandler(handleError)
   // An answer is exactly what the question returned, not what a schema lets through.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.addHook('onRequest', async (request, reply) => {

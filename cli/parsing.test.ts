@@ -29,7 +29,7 @@ test('a wildcard host is reached as loopback', () => {
 })
 
 test.each([
-  ['0', 0],
+  ['1', 1],
   ['1024', 1024],
   ['1.5KiB', 1536],
   ['512MiB', 512 * 2 ** 20],
@@ -39,7 +39,7 @@ test.each([
   expect(parseBytes(text)).toBe(bytes)
 })
 
-test.each(['', '-1', 'GB', '1XB', '1e3'])('no size: %j', (text) => {
+test.each(['', '0', '0.4', '0GB', '-1', 'GB', '1XB', '1e3'])('no size: %j', (text) => {
   expect(() => parseBytes(text)).toThrow('Expected a size')
 })
 

@@ -103,14 +103,15 @@ export function createWriter(client: ClickHouseClient, reader: Reader, folder?: 
       )
     },
 
-    async recentRequests(at, since, signal) {
+    async recentRequests(at, since, begin, end, signal) {
       const query: Query<{ requestId: bigint; offset: bigint }> = {
         name: 'recent requests',
         // Not of those set aside, which may be sent again.
         sql: `SELECT request_id, min(_queue_offset) FROM spans
-   WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
-   GROUP BY request_id`,
-        params: { ...of(at), since },
+   WHERE ${where} AND _queue_offset BETWEEN {first:UInt64} AND {last:UInt64}
+     AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+   GROUP BY request_id ORDER BY min(_queue_offset)`,
+        params: { ...of(at), since, first: begin, last: end },
         limits,
         decode: ([id, offset]) => ({ requestId: BigInt(id as string), offset: BigInt(offset as string) }),
       }

@@ -95,7 +95,10 @@ export class Filler {
         }
         bytes += record.body.length
       }
-      if (batch.records.length === 0) continue
+      // Records that are lost: whoever read them has said so, and what comes behind them is the next to be read.
+      const lost = batch.next > filling.last + 1n
+      if (lost) filling.last = batch.next - 1n
+      if (batch.records.length === 0 && !lost) continue
       if (until === Infinity) until = performance.now() + this.#limits.maxWaitMs
       if (builder.rows >= this.#limits.maxRows || builder.bytes >= this.#limits.maxBytes) return filling.done()
       const rest = Math.min(gatherMs, until - performance.now())
@@ -136,7 +139,10 @@ export class Filler {
   async setAside(offset: bigint, reason: string, signal: AbortSignal): Promise<void> {
     const { records } = await this.#read(offset, idleReadMs, signal, signal)
     const found = records.find((record) => record.offset === offset)
-    if (found) await this.#putAside(found.record, offset, reason, signal)
+    if (!found) return
+    await this.#putAside(found.record, offset, reason, signal)
+    // Sent again, by its sender or by a replay, it is to be tried again.
+    this.#window.forget(found.record.requestId, offset)
   }
 
   /** The record from which on reading begins, if it is there already. */

@@ -32,8 +32,10 @@ import { Backoff, type Timing, untilAnswered } from './retrying.ts'
  * again for as long as it takes.
  */
 
-/** The window of resent requests holds so many at most. */
-const windowEntries = 1 << 18
+/** The window of resent requests holds so many at most, in 100 MB: 15 minutes of 4,600 requests a second. */
+const windowEntries = 1 << 22
+/** Records whose ids the store is asked for at once. */
+const reloadRecords = 1n << 18n
 /** Records of one moment may lie in the queue in another order than they were received. */
 const disorderNanos = 60_000_000_000n
 
@@ -59,7 +61,7 @@ export class PartitionTask {
   readonly #log: Log
   readonly #metrics: DeliveryMetrics
   readonly #builders: readonly [BlockBuilder, BlockBuilder]
-  readonly #window = new ResentWindow(windowEntries)
+  readonly #window: ResentWindow
   readonly #filler: Filler
   readonly #inserter: Inserter
   /** Ends in order: the block under way is finished, no other begun. */
@@ -74,6 +76,12 @@ export class PartitionTask {
     this.#metrics = options.metrics
     this.#builders = [options.newBuilder(), options.newBuilder()]
     this.#committed = options.assignment.committed
+    this.#window = new ResentWindow(windowEntries, (seconds) =>
+      this.#log.warn(
+        { ...this.#assignment.at, requests: windowEntries, seconds },
+        'so many requests come that resent ones are known for less than 15 minutes',
+      ),
+    )
     this.#filler = new Filler({ ...options, window: this.#window, onTrouble: (reason) => options.onTrouble(reason) })
     this.#inserter = new Inserter({ ...options, onTrouble: (reason) => options.onTrouble(reason) })
   }
@@ -166,12 +174,19 @@ export class PartitionTask {
     const first = await this.#filler.peek(from, signal)
     const receivedAt = first?.receivedAt ?? ((BigInt(Date.now()) * 1_000_000n) as Nanos)
     const since = (receivedAt - windowNanos - disorderNanos) as Nanos
-    const seen = await ask('asking for recent requests', (signal) => store.recentRequests(at, since, signal))
+    this.#window.clear()
     // Those of a block under way are seen again, with their own times, when it is built again.
-    this.#window.reload(
-      seen.filter(({ offset }) => offset < from),
-      receivedAt,
-    )
+    let begin = from - BigInt(this.#window.maxEntries)
+    if (begin < 0n) begin = 0n
+    for (; begin < from; begin += reloadRecords) {
+      const end = begin + reloadRecords < from ? begin + reloadRecords : from
+      const seen = await ask('asking for recent requests', (signal) =>
+        store.recentRequests(at, since, begin, end - 1n, signal),
+      )
+      // The store does not say when a request was received: taking them all for as new as the next one errs towards seeing
+      // a resend.
+      for (const { requestId, offset } of seen) this.#window.add(requestId, offset, receivedAt)
+    }
 
     const ends = endsOf(this.#committed?.note ?? '')
     const last = ends.at(-1)

@@ -104,7 +104,10 @@ function Heading({ answer }: { answer: TracesAnswer }) {
   return (
     <div className="traces-heading" role="status">
       {!answer.more && `${shown} ${answer.traces.length === 1 ? 'trace' : 'traces'}`}
-      {answer.more && `${first} ${shown} of ${all === undefined || all === null ? 'more' : text(count(all))} traces`}
+      {answer.more &&
+        (typeof all === 'number'
+          ? `${first} ${shown} of ${text(count(all))} traces`
+          : `${first} ${shown} traces, ${total.isFetching ? 'counting all that match' : 'more match'}`)}
       {answer.more && <span className="muted">The chart shows these {shown}, and the time they lie in.</span>}
     </div>
   )

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { extname, join, normalize } from 'node:path'
 import type {
   OperationRow,
@@ -57,7 +58,7 @@ export async function startFakeApi(dist: string, basePath = ''): Promise<FakeApi
     const path = decodeURIComponent(url.pathname.slice(basePath.length))
     if (path.startsWith('/api/')) {
       api.asked.push(`${path}${url.search}`)
-      await new Promise((wait) => setTimeout(wait, api.delayMs))
+      await sleep(api.delayMs, undefined, { ref: false })
       const [status, body] = answerTo(path, url.searchParams, traces, api)
       return send(response, status, 'application/json', JSON.stringify(body))
     }

@@ -5,9 +5,10 @@ import { lazy, Suspense, useMemo } from 'react'
 import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
 import { Icon } from '../design/Icon.tsx'
 import { readPalette } from '../design/palette.ts'
-import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
+import { part } from '../frame/part.ts'
 import { changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { zoomOut } from '../time/range.ts'
@@ -16,8 +17,8 @@ import { NodePanel } from './NodePanel.tsx'
 import { ServicePick } from './ServicePick.tsx'
 import { useLayout } from './useLayout.ts'
 
-const FlowGraph = lazy(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph }))
-const CanvasGraph = lazy(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph }))
+const FlowGraph = lazy(part(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph })))
+const CanvasGraph = lazy(part(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph })))
 
 export function TopologyPage() {
   useTitle('Topology')
@@ -77,6 +78,7 @@ export function TopologyPage() {
           {error === null && failed !== undefined && (
             <Failed error={failed} what="the graph" onRetry={() => void refetch()} />
           )}
+          {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
           {error === null && data !== undefined && many === 0 && (
             <Empty
               title="No service sent a span in this time range"

@@ -4,7 +4,7 @@ import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef } from 'react'
 import { ApiError } from '../api/client.ts'
 import { traceQuestion } from '../api/questions.ts'
-import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { carried } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
@@ -48,7 +48,8 @@ export function TracePage() {
   return (
     <div className="trace">
       <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['trace', id] })} />
-      {model !== undefined && <TraceView key={id} model={model} />}
+      {model === undefined && error === null && !isFetching && <Stopped onRetry={() => void refetch()} />}
+      {model !== undefined && <TraceView key={id} model={model} error={error} />}
       {model === undefined && error instanceof ApiError && error.status === 404 && (
         <Empty
           title="There is no such trace"

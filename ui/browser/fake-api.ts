@@ -13,7 +13,7 @@ import type {
   TraceAnswer,
 } from '../../query-api/types.ts'
 import { securityHeaders } from '../../query-api/http/headers.ts'
-import { arabic, deepTrace, hostileId, hostileTrace, longName, oddTrace, payloads } from './odd.ts'
+import { arabic, deepTrace, hostileId, hostileTrace, longName, oddTrace, payloads, strayId, strayTrace } from './odd.ts'
 import { bigTrace, checkoutTrace, hex, random, summaryOf } from './story.ts'
 
 export interface FakeApi {
@@ -160,6 +160,7 @@ function oneTrace(traceId: string, traces: ReadonlyMap<string, TraceAnswer>): [n
   const base = nanos(Date.now() - 120_000)
   if (traceId === bigId) return [200, bigTrace(traceId, base, 10_000)]
   if (traceId === hugeId) return [200, bigTrace(traceId, base, 100_000)]
+  if (traceId === strayId) return [200, strayTrace(base)]
   if (traceId === deepId) return [200, deepTrace(traceId, base, 5000)]
   const found = traces.get(traceId)
   return found === undefined

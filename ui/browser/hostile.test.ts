@@ -4,11 +4,11 @@ import { hostileId, payloads } from './odd.ts'
 import { setStage, type Stage } from './stage.ts'
 
 // Names in telemetry are anybody's text: nothing of them may run, and all of it is shown as it is. Under a base path, so
-// that one is tried as well.
+// that one is tried as well, and with React's checks.
 
 let stage: Stage
 beforeAll(async () => {
-  stage = await setStage('/deep/weft')
+  stage = await setStage({ basePath: '/deep/weft', checked: true })
 })
 afterEach(() => {
   stage.api.services = 11

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { bigId } from './fake-api.ts'
@@ -29,6 +30,20 @@ test('the first page lists traces, and a click opens one', async () => {
   await page.getByRole('treeitem').first().waitFor()
   await page.goBack()
   await page.waitForURL(/\/traces/)
+})
+
+test('the scripts of the first page are at most 300 KB, compressed', async () => {
+  const page = await open('/')
+  await page.locator('.scatter .u-over').waitFor()
+  const scripts = await page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .map(({ name }) => name)
+      .filter((name) => name.endsWith('.js')),
+  )
+  expect(scripts.length).toBeGreaterThan(3)
+  const sizes = scripts.map(async (script) => gzipSync(await (await fetch(script)).bytes(), { level: 9 }).length)
+  expect((await Promise.all(sizes)).reduce((sum, size) => sum + size)).toBeLessThan(300_000)
 })
 
 test('a deep link restores the search form and asks the API for exactly that', async () => {

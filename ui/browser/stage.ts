@@ -19,9 +19,14 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** The UI as it is in the sources, built into a folder of its own, with a fake API and a real browser. */
-export async function setStage(basePath = ''): Promise<Stage> {
+/**
+ * The UI as it is in the sources, built into a folder of its own as it ships, or with React's own checks (their
+ * complaints are trouble), with a fake API and a real browser.
+ */
+export async function setStage({ basePath = '', checked = false } = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-ui-'))
+  // By this React chooses its build.
+  process.env['NODE_ENV'] = checked ? 'development' : 'production'
   await build({
     root: join(import.meta.dirname, '..'),
     logLevel: 'error',

@@ -2,7 +2,7 @@ import type { Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { TraceAnswer } from '../../query-api/types.ts'
 import { bigId, deepId, hugeId } from './fake-api.ts'
-import { oddId } from './odd.ts'
+import { oddId, strayId } from './odd.ts'
 import { boxOf, many, queryOf, setStage, shows, until, type Stage } from './stage.ts'
 
 let stage: Stage
@@ -104,6 +104,35 @@ test('what is missing or doubtful is said', async () => {
   }
   await page.getByRole('button', { name: 'Show', exact: true }).click()
   await page.getByText('2 spans name feedfeedfeedfeed as parent').waitFor()
+})
+
+test('spans far from the root, as of a wrong clock, leave a way to what the root did', async () => {
+  const page = await open(`/trace/${strayId}`)
+  await page.getByRole('button', { name: "Show the root's time" }).click()
+  const [from = 0, to = 0] = (
+    await until(
+      () => queryOf(page)['zoom'] ?? '',
+      (zoom) => zoom !== '',
+    )
+  )
+    .split('-')
+    .map(Number)
+  expect(to - from).toBeLessThan(2 * 20e6)
+})
+
+test('a trace that is called off can be asked for again', async () => {
+  stage.api.delayMs = 60_000
+  const page = await stage.open(`/trace/${checkout}`)
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  stage.api.delayMs = 0
+  await page.getByRole('button', { name: 'Ask again' }).click()
+  await page.getByRole('treeitem').first().waitFor()
+  stage.api.mode = 'failing'
+  await page.keyboard.press('r')
+  await page.getByRole('alert').waitFor()
+  await page.getByRole('treeitem').first().waitFor()
+  stage.api.mode = 'normal'
+  await page.context().close()
 })
 
 test('an error shows its message, its exception and stack trace', async () => {

@@ -89,6 +89,8 @@ test.each([
 test.each([
   [1e9, '1 s'],
   [1.5e9, '1.5 s'],
+  [1e11, '100 s'],
+  [1e13, '10,000 s'],
   [10e6, '10 ms'],
   [100e6, '100 ms'],
 ])('%d ns on an axis is %s', (nanos, shown) => {

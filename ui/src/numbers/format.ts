@@ -33,8 +33,9 @@ export function duration(nanos: NanosText): Shown {
   return { value: ns === 0 ? '0' : unit === 'ns' ? String(Math.round(ns)) : digits(ns / size), unit, exact }
 }
 
-/** A round length of time, as an axis says it: `5 ms`, not `5.00 ms`. */
+/** A round length of time, as an axis says it: `5 ms`, not `5.00 ms`; `100 s`, not `1 min 40 s`. */
 export function roundDuration(nanos: number): string {
+  if (nanos >= 60e9) return `${grouped(Math.round(nanos / 1e9))} s`
   const { value, unit } = duration(nanos)
   return text({ value: value.includes('.') ? value.replace(/\.?0+$/, '') : value, unit, exact: '' })
 }

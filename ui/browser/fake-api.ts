@@ -19,7 +19,7 @@ import { bigTrace, checkoutTrace, hex, random, summaryOf } from './story.ts'
 export interface FakeApi {
   readonly url: string
   /** What it answers; changed while a page is open. */
-  mode: 'normal' | 'empty' | 'failing'
+  mode: 'normal' | 'empty' | 'away' | 'failing'
   /** Every API answer waits so long. */
   delayMs: number
   /** Paths of the API with their query, in the order they were asked. */
@@ -117,7 +117,8 @@ function answerTo(
       { version: '0.1.0', basePath: '', otlpHttp: 'http://127.0.0.1:4318', otlpGrpc: 'http://127.0.0.1:4317' },
     ]
   }
-  if (state.mode === 'failing') return [503, { error: { code: 'UNAVAILABLE', message: 'The store does not answer.' } }]
+  if (state.mode === 'away') return [503, { error: { code: 'UNAVAILABLE', message: 'the store does not answer' } }]
+  if (state.mode === 'failing') return [500, { error: { code: 'INTERNAL', message: 'something broke' } }]
   if (path === '/api/retention') {
     const newest = empty ? null : String(nanos(Date.now()))
     const { droppedDays } = state

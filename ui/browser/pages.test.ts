@@ -264,11 +264,31 @@ test('nothing matches: the reason and a way on', async () => {
 test('an error is told in plain words, keeps the query, and can be tried again', async () => {
   stage.api.mode = 'failing'
   const page = await open('/traces?service=cart')
-  await shows(page.getByRole('alert'), 'The store does not answer.')
+  await shows(page.getByRole('alert'), 'Something broke. Try again')
   expect(await page.getByLabel('Service', { exact: true }).inputValue()).toBe('cart')
   stage.api.mode = 'normal'
   await page.getByRole('button', { name: 'Try again' }).click()
   await page.locator('.list-row').first().waitFor()
+})
+
+test('a store that is away is told, and back on the page by itself once it answers', async () => {
+  stage.api.mode = 'away'
+  const page = await open('/services')
+  await shows(page.getByRole('alert'), 'The store does not answer. It is probably starting')
+  stage.api.mode = 'normal'
+  await page.locator('.list-row').first().waitFor()
+})
+
+test('an error stays on the page while it asks again', async () => {
+  stage.api.mode = 'away'
+  const page = await open('/topology')
+  await page.getByRole('alert').waitFor()
+  stage.api.delayMs = 60_000
+  await page.getByRole('progressbar').waitFor()
+  await shows(page.getByRole('alert'), 'The store does not answer.')
+  Object.assign(stage.api, { mode: 'normal', delayMs: 0 })
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.locator('.node').first().waitFor()
 })
 
 test('loading: a thin bar, the old content dimmed, a cancel after a second', async () => {

@@ -5,6 +5,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef, useState, type ReactNode } from 'react'
 import type { OperationRow, ServiceRow } from '../../../query-api/types.ts'
 import { operationsQuestion, servicesQuestion } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
@@ -31,7 +32,7 @@ export function ServicesPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(servicesQuestion(clock))
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(servicesQuestion(clock))
   const opened = search.open ?? ''
   const operations = useQuery({ ...operationsQuestion(clock, opened), enabled: opened !== '' })
   const sort = sortFromUrl(search.sort)

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
 import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
 import { Icon } from '../design/Icon.tsx'
 import { readPalette } from '../design/palette.ts'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
@@ -26,7 +27,7 @@ export function TopologyPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(topologyQuestion(clock, search.service))
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(topologyQuestion(clock, search.service))
   const services = useQuery(servicesQuestion(clock))
   const many = data?.nodes.length ?? 0
   const large = many > mostDomNodes

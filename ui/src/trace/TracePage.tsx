@@ -1,9 +1,10 @@
 import './trace.css'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef } from 'react'
 import { ApiError } from '../api/client.ts'
 import { traceQuestion } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { carried } from '../frame/search.ts'
@@ -17,11 +18,12 @@ export function TracePage() {
   const search = useSearch({ from: '__root__' })
   const queries = useQueryClient()
   const id = parseTraceId(traceId)
-  const { data, error, isFetching, refetch } = useQuery({
+  const { data, error, isFetching, refetch } = useQuestion({
     ...traceQuestion(id ?? ''),
     enabled: id !== undefined,
     // Spans may still arrive: looked at again until all are there.
-    refetchInterval: (query) => (query.state.data?.complete === false && mayGrow(query.state.data) ? 5000 : false),
+    refetchInterval: ({ state: { data: now, error: failed } }) =>
+      (now?.complete === false && mayGrow(now)) || (failed instanceof ApiError && failed.away) ? 5000 : false,
   })
   const { now } = useClock()
   const asked = useRef(now)

@@ -4,6 +4,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import type { TracesAnswer } from '../../../query-api/types.ts'
 import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { part } from '../frame/part.ts'
@@ -37,7 +38,7 @@ export function TracesPage() {
   const queries = useQueryClient()
   const filter = filterOf(search)
   const [marked, setMarked] = useState<string>()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(
     tracesQuestion(clock, filter, orderOf(search), Number(limitOf(search))),
   )
   const retention = useQuery(retentionQuestion)

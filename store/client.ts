@@ -6,7 +6,7 @@ import { type Cluster, clusterSettings, onCluster, systemTable } from './cluster
 import { type Access, clientOf, connect, firstWell } from './connection.ts'
 import type { BlockWriter, Reader, Schema } from './contract.ts'
 import { identifier } from './embedded/sql-text.ts'
-import { isServersFault, readerError } from './errors.ts'
+import { isServersFault, setupError } from './errors.ts'
 import { createReader } from './reader.ts'
 import { createSchema } from './schema/migrate.ts'
 import { chooseAmong } from './servers.ts'
@@ -34,7 +34,7 @@ export interface Store {
   readonly reader: Reader
   readonly schema: Schema
   readonly cluster: Cluster | undefined
-  /** Runs a statement without a result. Rejects as `Reader.select` does. */
+  /** Runs a statement without a result. Rejects as `Reader.select` does, and FORBIDDEN when the user may not. */
   command(
     sql: string,
     params?: Readonly<Record<string, string | number | bigint>>,
@@ -89,7 +89,7 @@ export function createStore(options: StoreOptions): Store {
         clickhouse_settings: { ...(cluster && clusterSettings.ddl), ...settings },
       })
     } catch (error) {
-      throw readerError(error, signal)
+      throw setupError(error, signal)
     }
   }
   const command: Store['command'] = async (sql, params = {}, signal, settings = {}) => {

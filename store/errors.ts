@@ -39,6 +39,8 @@ const made = (code: ErrorCode, error: unknown, words: string) =>
 
 const migrateFirst = 'the tables of the store are not those of this version (weft migrate makes them)'
 
+const refuses = 'the store refuses this user or its password'
+
 /** What a failed insert means to whoever holds the block (BlockWriter in contract.ts). */
 export function writerError(error: unknown): AppError {
   if (error instanceof AppError) return error
@@ -47,7 +49,7 @@ export function writerError(error: unknown): AppError {
   if (kinds.overloaded.includes(number)) return made('OVERLOADED', error, 'the store is overloaded')
   if (kinds.mismatch.includes(number) || kinds.missing.includes(number)) return made('UNSUPPORTED', error, migrateFirst)
   if (kinds.unreadable.includes(number)) return made('BAD_INPUT', error, 'the store cannot read the block')
-  if (kinds.rejected.includes(number)) return made('FORBIDDEN', error, 'the store refuses this user')
+  if (kinds.rejected.includes(number)) return made('FORBIDDEN', error, refuses)
   return made('UNAVAILABLE', error, 'the store failed')
 }
 
@@ -64,13 +66,23 @@ export function readerError(error: unknown, signal?: AbortSignal): AppError {
   if (number === undefined) return made('UNAVAILABLE', error, 'the store did not answer')
   if (kinds.overloaded.includes(number)) return made('OVERLOADED', error, 'the query needs more than it may have')
   if (kinds.timeout.includes(number)) return made('TIMEOUT', error, 'the query took too long')
-  if (kinds.rejected.includes(number)) return made('FORBIDDEN', error, 'the store refuses')
+  // Whoever asks is not the one who is refused.
+  if (kinds.rejected.includes(number)) return made('UNAVAILABLE', error, refuses)
   if (kinds.missing.includes(number)) return made('UNAVAILABLE', error, migrateFirst)
   // CANNOT_COMPILE_REGEXP, BAD_QUERY_PARAMETER and values that do not parse as their type: given by who asked.
   if ([6, 25, 26, 27, 38, 41, 72, 321, 376, 427, 457].includes(number)) return made('BAD_INPUT', error, 'bad value')
   if (kinds.bug.includes(number)) return made('BUG', error, 'BUG: a statement that ClickHouse refuses')
   return made('UNAVAILABLE', error, 'the store failed')
 }
+
+/** What a failed statement means to whoever sets the store up: as `readerError`, and FORBIDDEN when the user may not. */
+export function setupError(error: unknown, signal?: AbortSignal): AppError {
+  const number = numberOf(error) ?? numberOf(error instanceof AppError ? error.cause : undefined)
+  if (number !== undefined && kinds.rejected.includes(number)) return made('FORBIDDEN', causeOf(error), refuses)
+  return readerError(error, signal)
+}
+
+const causeOf = (error: unknown): unknown => (error instanceof AppError ? error.cause : error)
 
 /** The database that a statement was for does not exist. */
 export const isUnknownDatabase = (error: unknown): boolean => error instanceof AppError && numberOf(error.cause) === 81

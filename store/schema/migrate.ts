@@ -2,7 +2,7 @@ import { AppError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Reader, Schema } from '../contract.ts'
-import { isUnknownDatabase } from '../errors.ts'
+import { isUnknownDatabase, setupError } from '../errors.ts'
 import { forCluster } from './cluster.ts'
 import { statements as v1 } from './v1.ts'
 
@@ -79,7 +79,7 @@ export function createSchema({ reader, command, createDatabase, cluster, log }: 
       return await ask('SELECT max(version) FROM schema_versions', signal)
     } catch (error) {
       if (isUnknownDatabase(error)) return 0
-      throw error
+      throw setupError(error, signal)
     }
   }
   const apply = async (sql: string, signal: AbortSignal): Promise<void> => {

@@ -3,7 +3,7 @@ import type { Health } from '../base/component.ts'
 import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type Cluster, clusterSettings, onCluster, systemTable } from './cluster.ts'
-import { type Access, clientOf, connect, firstWell } from './connection.ts'
+import { type Access, clientOf, type Connected, connect, firstWell, waitAt } from './connection.ts'
 import type { BlockWriter, Reader, Schema } from './contract.ts'
 import { identifier } from './embedded/sql-text.ts'
 import { isServersFault, setupError } from './errors.ts'
@@ -74,45 +74,55 @@ export function createStore(options: StoreOptions): Store {
     ping,
     systemTable: (name) => systemTable(cluster, name),
   }
+  /** Our statements do the same when they are run again: one that a server did not take may be another's. */
   const run = async (
-    client: ClickHouseClient,
     sql: string,
     params: Readonly<Record<string, string | number | bigint>>,
     signal: AbortSignal | undefined,
     settings: CommandSettings,
+    clientAt: (server: Connected) => ClickHouseClient = ({ client }) => client,
   ) => {
-    try {
-      await client.command({
-        query: sql,
-        query_params: { ...params },
-        ...(signal ? { abort_signal: signal } : {}),
-        clickhouse_settings: { ...(cluster && clusterSettings.ddl), ...settings },
-      })
-    } catch (error) {
-      throw setupError(error, signal)
+    for (let tries = 1; ; tries++) {
+      const server = servers.current()
+      const waiting = waitAt(server, servers)
+      const signals = [signal, waiting?.signal].filter((one) => one !== undefined)
+      try {
+        await clientAt(server).command({
+          query: sql,
+          query_params: { ...params },
+          ...(signals.length > 0 ? { abort_signal: AbortSignal.any(signals) } : {}),
+          clickhouse_settings: { ...(cluster && clusterSettings.ddl), ...settings },
+        })
+        servers.worked(server)
+        return
+      } catch (thrown) {
+        const error = setupError(waiting?.signal.aborted ? waiting.signal.reason : thrown, signal)
+        if (!isServersFault(error, signal)) throw error
+        servers.failed(server)
+        if (tries >= servers.all.length) throw error
+      } finally {
+        waiting?.end()
+      }
     }
   }
-  const command: Store['command'] = async (sql, params = {}, signal, settings = {}) => {
-    const server = servers.current()
-    try {
-      await run(server.client, sql, params, signal, settings)
-      servers.worked(server)
-    } catch (error) {
-      if (error instanceof AppError && isServersFault(error, signal)) servers.failed(server)
-      throw error
-    }
-  }
+  const command: Store['command'] = (sql, params = {}, signal, settings = {}) => run(sql, params, signal, settings)
   const schema = createSchema({
     reader,
     command,
     ...(cluster ? { cluster } : {}),
     async createDatabase(signal) {
-      // A connection that names no database: this one may not be there yet.
-      const any = clientOf(options, servers.current().url, undefined, 1)
+      // Connections that name no database: this one may not be there yet.
+      const opened: ClickHouseClient[] = []
+      const anywhere = ({ url }: Connected) => {
+        const client = clientOf(options, url, undefined, 1)
+        opened.push(client)
+        return client
+      }
       try {
-        await run(any, `CREATE DATABASE IF NOT EXISTS ${identifier(database)}${onCluster(cluster)}`, {}, signal, {})
+        const sql = `CREATE DATABASE IF NOT EXISTS ${identifier(database)}${onCluster(cluster)}`
+        await run(sql, {}, signal, {}, anywhere)
       } finally {
-        await any.close()
+        await Promise.all(opened.map((client) => client.close()))
       }
     },
     log: options.log,

@@ -2,6 +2,7 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickh
 import type { Health } from '../base/component.ts'
 import { messageOf } from '../base/errors.ts'
 import { createLiveness, type Waiting } from './liveness.ts'
+import type { Servers } from './servers.ts'
 
 /** As whom a server is asked, and for what. */
 export interface Access {
@@ -70,6 +71,10 @@ export function connect(access: Access, url: string, database: string): Connecte
     },
   }
 }
+
+/** Gives up a server that hangs within seconds, where there is another one to go to; else it is waited for. */
+export const waitAt = ({ liveness }: Connected, { all }: Servers<Connected>): Waiting | undefined =>
+  all.length > 1 ? liveness.wait() : undefined
 
 /** Well as soon as one of them is, ill when none is: nobody waits for servers that hang while another one serves. */
 export function firstWell(asked: readonly Promise<Health>[]): Promise<Health> {

@@ -41,10 +41,11 @@ export async function daysKept({ reader, cluster }: Store, signal: AbortSignal):
 }
 
 /** Drops the day from all tables. Dropping it again does nothing. */
-export async function dropDay({ command, cluster }: Store, { day }: Day, signal: AbortSignal): Promise<void> {
+export async function dropDay(store: Store, { day }: Day, signal: AbortSignal): Promise<void> {
+  const { cluster } = store
   for (const table of tables) {
     const name = cluster ? localTable(table) : table
-    await command(`ALTER TABLE ${name}${onCluster(cluster)} DROP PARTITION {day:String}`, { day }, signal, {
+    await store.command(`ALTER TABLE ${name}${onCluster(cluster)} DROP PARTITION {day:String}`, { day }, signal, {
       // ClickHouse keeps partitions of more than 50 GB from being dropped by mistake.
       max_partition_size_to_drop: '0',
     })
@@ -53,12 +54,12 @@ export async function dropDay({ command, cluster }: Store, { day }: Day, signal:
 
 /** Keeps in `dropped_days` that the day is gone; of several processes that do, one does where the table is replicated. */
 export async function noteDropped(
-  { command }: Store,
+  store: Store,
   { day, rows, bytes }: Day,
   reason: Reason,
   signal: AbortSignal,
 ): Promise<void> {
-  await command(
+  await store.command(
     `INSERT INTO dropped_days (day, reason, rows, bytes)
      SELECT {day:Date}, {reason:String}, {rows:UInt64}, {bytes:UInt64}`,
     { day, reason, rows, bytes },

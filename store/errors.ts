@@ -3,7 +3,10 @@ import { AppError, type ErrorCode, messageOf } from '../base/errors.ts'
 
 /** ClickHouse's error numbers (ErrorCodes.cpp) by what a caller can do about them. */
 const kinds: Readonly<
-  Record<'overloaded' | 'timeout' | 'mismatch' | 'missing' | 'unreadable' | 'rejected' | 'bug', readonly number[]>
+  Record<
+    'overloaded' | 'timeout' | 'mismatch' | 'missing' | 'unreadable' | 'rejected' | 'noCluster' | 'bug',
+    readonly number[]
+  >
 > = {
   // TOO_MANY_ROWS, CANNOT_ALLOCATE_MEMORY, TOO_MANY_SIMULTANEOUS_QUERIES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_PARTS,
   // TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES, CANNOT_SCHEDULE_TASK
@@ -22,6 +25,8 @@ const kinds: Readonly<
   ],
   // READONLY, REQUIRED_PASSWORD, WRONG_PASSWORD, UNKNOWN_USER, ACCESS_DENIED, AUTHENTICATION_FAILED
   rejected: [164, 192, 193, 194, 497, 516],
+  // NO_ELEMENTS_IN_CONFIG, BAD_GET, NO_ZOOKEEPER, QUERY_IS_PROHIBITED, CLUSTER_DOESNT_EXIST
+  noCluster: [139, 170, 225, 392, 701],
   // What only a wrong statement can cause.
   bug: [36, 42, 43, 44, 46, 47, 49, 50, 53, 62, 63, 115, 179, 184, 215, 352, 386, 456, 457, 206, 207],
 }
@@ -75,10 +80,18 @@ export function readerError(error: unknown, signal?: AbortSignal): AppError {
   return made('UNAVAILABLE', error, 'the store failed')
 }
 
-/** What a failed statement means to whoever sets the store up: as `readerError`, and FORBIDDEN when the user may not. */
+/**
+ * What a failed statement means to whoever sets the store up: as `readerError`, but FORBIDDEN when the user may not, and
+ * UNSUPPORTED where servers are not set up as the cluster that they are taken for.
+ */
 export function setupError(error: unknown, signal?: AbortSignal): AppError {
   const number = numberOf(error) ?? numberOf(error instanceof AppError ? error.cause : undefined)
   if (number !== undefined && kinds.rejected.includes(number)) return made('FORBIDDEN', causeOf(error), refuses)
+  if (number !== undefined && kinds.noCluster.includes(number)) {
+    const words =
+      'the servers are not set up as this cluster: it needs Keeper, its name, and the macros shard and replica'
+    return made('UNSUPPORTED', causeOf(error), words)
+  }
   return readerError(error, signal)
 }
 

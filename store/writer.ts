@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { AppError, messageOf } from '../base/errors.ts'
-import type { Connected } from './connection.ts'
+import { type Connected, waitAt } from './connection.ts'
 import { type Cluster, clusterSettings, everyReplica } from './cluster.ts'
 import type { Block, BlockWriter, Query, Source } from './contract.ts'
 import { foldersOf } from './embedded/engine-config.ts'
@@ -71,8 +71,7 @@ export function createWriter({ servers, cluster, folder }: WriterOptions): Block
 
     async insert(block, token, signal) {
       const server = servers.current()
-      // Where there is another server to go to, one that hangs is given up after seconds and not at the deadline.
-      const waiting = servers.all.length > 1 ? server.liveness.wait() : undefined
+      const waiting = waitAt(server, servers)
       const within = waiting ? AbortSignal.any([signal, waiting.signal]) : signal
       try {
         within.throwIfAborted()

@@ -27,7 +27,7 @@ export async function daysKept({ reader, cluster }: Store, signal: AbortSignal):
     sql: `SELECT partition, sumIf(rows, table = {spans:String}), sum(bytes_on_disk) FROM ${systemTable(cluster, 'parts')}
           WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
           GROUP BY partition ORDER BY partition`,
-    params: { tables: names, spans: names[0]! },
+    params: { tables: names, spans: names[0] },
     limits: { maxRows: 100_000, maxBytes: 100_000_000, timeoutMs: 30_000 },
     decode: ([day, rows, bytes]) => ({
       day: day as string,

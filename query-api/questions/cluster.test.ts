@@ -77,7 +77,7 @@ async function answers(path: string): Promise<[unknown, unknown]> {
   const [plain, cluster] = await Promise.all(
     sides.map(async ({ api }) => {
       const response = await fetch(`${api.url}${path}`)
-      const body = (await response.json()) as unknown
+      const body: unknown = await response.json()
       expect(response.status, JSON.stringify(body)).toBe(200)
       return body
     }),

@@ -92,7 +92,14 @@ export async function up(options: UpOptions): Promise<void> {
 
   const common = { data, logLevel: options.logLevel }
   const clickhouse = (): Record<string, string> => ({ clickhouseUrl: urlIn(facts, 'store', 'clickhouse') })
-  const env = { WEFT_CLICKHOUSE_USER: 'weft', WEFT_CLICKHOUSE_PASSWORD: secret }
+  // The store is our own, whatever else the environment names for roles that run by themselves.
+  const env = {
+    WEFT_CLICKHOUSE_USER: 'weft',
+    WEFT_CLICKHOUSE_PASSWORD: secret,
+    WEFT_CLICKHOUSE_DATABASE: 'weft',
+    WEFT_CLICKHOUSE_CLUSTER: '',
+    WEFT_CLICKHOUSE_TLS_CA: '',
+  }
   const traced = (role: string): Pick<RoleCommand, 'execArgv' | 'env'> =>
     options.selfTrace
       ? {

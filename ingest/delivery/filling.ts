@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import type { Assignment, QueueBatch, QueueRecord } from '../../queue/contract.ts'
+import type { Assignment, QueueBatch, QueueBatchRecord, QueueRecord } from '../../queue/contract.ts'
 import type { BlockBuilder } from '../contract.ts'
 import type { SetAside } from '../set-aside.ts'
 import type { ResentWindow } from './resent-window.ts'
@@ -87,9 +87,10 @@ export class Filler {
       if (wait <= 0 || cut.aborted) return filling.done()
       const batch = await this.#read(filling.last + 1n, wait, cut, signal)
       let bytes = 0
-      for (const { offset, record } of batch.records) {
+      for (const read of batch.records) {
+        const { record } = read
         if (this.#mustCutBefore(filling, record)) return filling.done()
-        if (!(await this.#take(filling, offset, record, undefined, signal))) {
+        if (!(await this.#take(filling, read, undefined, signal))) {
           // Too large with this record, which is in the columns already: build what came before it once more.
           return this.rebuild(first, filling.last, builder, filling.left, signal)
         }
@@ -117,8 +118,8 @@ export class Filler {
   ): Promise<Filled> {
     builder.reset()
     const filling = new Filling(builder, first)
-    await this.#each(first, last, signal, async (offset, record) => {
-      if (!(await this.#take(filling, offset, record, left, signal))) {
+    await this.#each(first, last, signal, async (read) => {
+      if (!(await this.#take(filling, read, left, signal))) {
         throw new AppError('BUG', `BUG: the block ${first} to ${last} is too large when built again`)
       }
     })
@@ -128,7 +129,7 @@ export class Filler {
   /** Offsets of the records in [first, last]. */
   async offsets(first: bigint, last: bigint, signal: AbortSignal): Promise<bigint[]> {
     const offsets: bigint[] = []
-    await this.#each(first, last, signal, (offset) => offsets.push(offset))
+    await this.#each(first, last, signal, ({ offset }) => offsets.push(offset))
     return offsets
   }
 
@@ -149,14 +150,14 @@ export class Filler {
     first: bigint,
     last: bigint,
     signal: AbortSignal,
-    take: (offset: bigint, record: QueueRecord) => unknown,
+    take: (read: QueueBatchRecord) => unknown,
   ): Promise<void> {
     let empty = 0
     for (let next = first; next <= last;) {
       const batch = await this.#read(next, idleReadMs, signal, signal)
-      for (const { offset, record } of batch.records) {
-        if (offset > last) break
-        await take(offset, record)
+      for (const read of batch.records) {
+        if (read.offset > last) break
+        await take(read)
       }
       empty = batch.next === next ? empty + 1 : 0
       next = batch.next
@@ -172,17 +173,17 @@ export class Filler {
   /** Takes the record into the block or leaves it out; false when the block would be too large with it. */
   async #take(
     filling: Filling,
-    offset: bigint,
-    record: QueueRecord,
+    { offset, record, unreadable }: QueueBatchRecord,
     left: ReadonlyMap<bigint, Left> | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
     const decided = left?.get(offset)
-    if (decided === 'resent' || (!left && this.#window.isResent(record.requestId, offset, record.receivedAt))) {
+    const resent = !left && !unreadable && this.#window.isResent(record.requestId, offset, record.receivedAt)
+    if (decided === 'resent' || resent) {
       filling.leave(offset, record, 'resent')
       return true
     }
-    const reason = decided === undefined ? this.#add(filling, offset, record) : undefined
+    const reason = decided === undefined ? (unreadable ?? this.#add(filling, offset, record)) : undefined
     if (reason === tooLargeTogether) return false
     if (decided === undefined && reason === undefined) {
       filling.take(offset, record)

@@ -1,12 +1,13 @@
 import { createBlockBuilder } from '../../ingest/blocks/builder.ts'
 import { createIngest } from '../../ingest/ingest.ts'
 import { createSetAside } from '../../ingest/set-aside.ts'
-import { createDiskReader } from '../../queue/disk/reader.ts'
 import { createStore } from '../../store/client.ts'
 import { foldersOf } from '../folders.ts'
+import type { KafkaGroupFlags } from '../kafka-options.ts'
+import { createQueueReader } from '../queue.ts'
 import type { RoleContext, RunningRole } from '../role.ts'
 
-export interface IngestRoleOptions {
+export interface IngestRoleOptions extends KafkaGroupFlags {
   readonly data: string
   readonly clickhouseUrl: string
   readonly clickhouseUser: string
@@ -15,7 +16,7 @@ export interface IngestRoleOptions {
   readonly storeFolder?: string
 }
 
-/** Disk log in, ClickHouse blocks out. */
+/** Queue in, ClickHouse blocks out. */
 export async function startIngest(options: IngestRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, signal } = context
   const folders = foldersOf(options.data)
@@ -26,7 +27,7 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     ...(options.storeFolder ? { folder: options.storeFolder } : {}),
     log,
   })
-  const queue = createDiskReader({ folder: folders.queue, log, metrics })
+  const queue = await createQueueReader(options, context)
   await queue.open(signal)
   const ingest = createIngest({
     queue,
@@ -39,7 +40,10 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
   await ingest.open(signal)
   return {
     facts: {},
-    health: () => ingest.health(),
+    health: () => {
+      const own = ingest.health()
+      return own.ok ? queue.health() : own
+    },
     async close(deadline) {
       await ingest.close(deadline)
       await queue.close(deadline)

@@ -69,6 +69,8 @@ export interface MembershipOptions {
   readonly heartbeatMs: number
   /** How long the others wait for a member that does not join the next generation. */
   readonly rebalanceMs: number
+  /** How often it is looked for partitions that were added and topics that were made anew. */
+  readonly lookMs: number
   readonly log: Log
   onHeld(holdings: readonly Holding[]): void
   onGeneration(): void
@@ -80,8 +82,6 @@ interface Moment {
 }
 
 const retryDelayMs = 250
-/** How often it is looked for partitions that were added and topics that were made anew. */
-const lookMs = 10_000
 const subscriptionVersion = 3
 
 export class Membership {
@@ -336,8 +336,8 @@ export class Membership {
 
   /** Looks now and then for topics that are not what they were. */
   async #look(): Promise<void> {
+    const { topics, log, lookMs } = this.#options
     if (performance.now() - this.#looked < lookMs) return
-    const { topics, log } = this.#options
     await this.#cluster.refresh(topics)
     this.#looked = performance.now()
     for (const { topic } of this.#held.values()) {

@@ -27,6 +27,8 @@ export interface KafkaReaderOptions extends KafkaOptions {
   readonly heartbeatMs?: number
   /** How long a change of the group waits for a member that does not answer; default 15 s. */
   readonly rebalanceMs?: number
+  /** How often it is looked for partitions that were added and topics that were made anew; default 10 s. */
+  readonly lookMs?: number
   /** `open` rejects when the cluster did not answer by then; default 15 s. */
   readonly openWithinMs?: number
   readonly log: Log
@@ -73,6 +75,7 @@ class KafkaReader implements QueueReader {
       sessionMs,
       heartbeatMs: options.heartbeatMs ?? Math.min(sessionMs / 6, 2_000),
       rebalanceMs: options.rebalanceMs ?? 15_000,
+      lookMs: options.lookMs ?? 10_000,
       log: options.log,
       onHeld: (holdings) => this.#held(holdings),
       onGeneration: () => this.#generation(),

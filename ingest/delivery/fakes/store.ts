@@ -67,19 +67,19 @@ export class FakeStore {
         this.#apply(block, token, text)
         if (chosen === 'answer lost') throw new AppError('UNAVAILABLE', 'answer lost')
       },
-      stored: (_at: Source, first, last, signal) =>
-        ask('stored', signal, () => BigInt(this.rows.filter((row) => within(row, first, last)).length)),
-      highest: (_at, signal) =>
+      stored: (at: Source, first, last, signal) =>
+        ask('stored', signal, () => BigInt(this.#of(at).filter((row) => within(row, first, last)).length)),
+      highest: (at, signal) =>
         ask('highest', signal, () =>
-          this.rows.reduce<bigint | undefined>(
+          this.#of(at).reduce<bigint | undefined>(
             (most, { offset }) => (most === undefined || BigInt(offset) > most ? BigInt(offset) : most),
             undefined,
           ),
         ),
-      recentRequests: (_at, since: Nanos, signal) =>
+      recentRequests: (at, since: Nanos, signal) =>
         ask('recent', signal, () => {
           const lowest = new Map<bigint, bigint>()
-          for (const row of this.rows) {
+          for (const row of this.#of(at)) {
             const [id, offset] = [BigInt(row.requestId), BigInt(row.offset)]
             if (BigInt(row.receivedAt) >= since && offset < (lowest.get(id) ?? offset + 1n)) lowest.set(id, offset)
           }
@@ -95,6 +95,10 @@ export class FakeStore {
 
   forgetTokens(): void {
     this.#tokens.clear()
+  }
+
+  #of({ logId, partition }: Source): FakeRow[] {
+    return this.rows.filter(({ source }) => source === `${logId}/${partition}`)
   }
 
   #apply(block: Block, token: string, text: string): void {

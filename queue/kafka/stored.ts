@@ -35,6 +35,8 @@ const maxUnpackedBytes = 256 * 1024 * 1024
 export function storedBatches({ batches, aborted }: Fetched): StoredBatch[] {
   const found: StoredBatch[] = []
   const givenUp = new Set<bigint>()
+  // Each of them ends with its own end in the log: a producer's next transaction may be kept.
+  const begins = aborted.toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
   for (let at = 0; at + headBytes <= batches.length;) {
     const length = 12 + batches.readInt32BE(at + 8)
     if (length < headBytes || at + length > batches.length) break
@@ -43,7 +45,10 @@ export function storedBatches({ batches, aborted }: Fetched): StoredBatch[] {
     const last = first + BigInt(Math.max(bytes.readInt32BE(23), 0))
     const attributes = bytes.readInt16BE(checkedFrom)
     const producer = bytes.readBigInt64BE(43)
-    for (const { producerId, firstOffset } of aborted) if (firstOffset <= last) givenUp.add(producerId)
+    for (let begun = begins[0]; begun && begun.firstOffset <= last; begun = begins[0]) {
+      givenUp.add(begun.producerId)
+      begins.shift()
+    }
     const ends = (attributes & control) !== 0
     const skipped = ends || ((attributes & transactional) !== 0 && givenUp.has(producer))
     if (ends) givenUp.delete(producer)

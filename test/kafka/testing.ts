@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { beforeAll, describe, inject, test } from 'vitest'
-import { startBroker } from './broker.ts'
+import { afterAll, beforeAll, describe, inject, test } from 'vitest'
+import { type Broker, startBroker } from './broker.ts'
 import { brokerFile, notTestedFile } from './global-setup.ts'
 
 /**
@@ -12,25 +12,42 @@ import { brokerFile, notTestedFile } from './global-setup.ts'
  * @param body is given the address of the run's shared broker, to be called within tests and hooks
  */
 export function describeWithKafka(name: string, body: (address: () => string) => void): void {
-  const { folder, missing } = inject('kafka')
-  if (missing !== '') {
-    if (process.env['CI']) {
-      test(name, () => {
-        throw new Error(`not tested, because ${missing}`)
-      })
-      return
-    }
-    appendFileSync(join(folder, notTestedFile), `${name}\n`)
-    describe.skip(name, () => body(() => ''))
-    return
-  }
-  describe(name, () => {
+  describeUnlessMissing(name, (folder) => {
     let address = ''
     beforeAll(async () => {
       address = await sharedBroker(folder)
-    }, 240_000)
+    }, startTimeoutMs)
     body(() => address)
   })
+}
+
+/** The same with a broker of its own, to be killed and frozen. */
+export function describeWithOwnBroker(name: string, body: (broker: () => Broker) => void): void {
+  describeUnlessMissing(name, () => {
+    let broker: Broker
+    beforeAll(async () => {
+      broker = await startBroker()
+    }, startTimeoutMs)
+    afterAll(() => broker.destroy())
+    body(() => broker)
+  })
+}
+
+/** The jars may have to be fetched first. */
+const startTimeoutMs = 240_000
+
+function describeUnlessMissing(name: string, body: (folder: string) => void): void {
+  const { folder, missing } = inject('kafka')
+  if (missing === '') {
+    describe(name, () => body(folder))
+  } else if (process.env['CI']) {
+    test(name, () => {
+      throw new Error(`not tested, because ${missing}`)
+    })
+  } else {
+    appendFileSync(join(folder, notTestedFile), `${name}\n`)
+    describe.skip(name, () => body(folder))
+  }
 }
 
 /** Of the processes that run tests the first starts it, the others wait. */

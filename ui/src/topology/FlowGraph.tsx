@@ -10,12 +10,13 @@ import {
   ReactFlowProvider,
   useReactFlow,
   useStore,
+  useStoreApi,
   type Edge,
   type EdgeProps,
   type Node,
   type NodeProps,
 } from '@xyflow/react'
-import { memo, useEffect, useMemo } from 'react'
+import { memo, useEffect, useMemo, useRef } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { duration, rate, share, text } from '../numbers/format.ts'
@@ -43,10 +44,14 @@ interface CallData extends Record<string, unknown> {
 }
 type CallEdge = Edge<CallData, 'call'>
 
+const fit = { padding: 0.06, maxZoom: 1.1 }
+/** Of more nodes than this a link to one shows its neighbourhood. */
+const mostWhole = 20
+
 const nodeTypes = { plain: memo(PlainNodeView) }
 const edgeTypes = { call: memo(CallEdgeView) }
-/** Below this scale figures are too small to read: names alone stand there, and larger. */
-const leastLegible = 0.7
+/** The smaller the scale, the less stands in a node, and the larger: all, what tells its health, its name alone. */
+const distance = (scale: number): 'near' | 'mid' | 'far' => (scale >= 0.7 ? 'near' : scale >= 0.45 ? 'mid' : 'far')
 
 export function FlowGraph(props: GraphProps) {
   return (
@@ -58,7 +63,8 @@ export function FlowGraph(props: GraphProps) {
 
 function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   const flow = useReactFlow()
-  const far = useStore(({ transform }) => transform[2] < leastLegible)
+  const store = useStoreApi()
+  const seenFrom = useStore(({ transform }) => distance(transform[2]))
   const near = useMemo(() => {
     if (selected === undefined) return undefined
     const out = new Set([selected])
@@ -118,14 +124,36 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       }
     })
   }, [answer, laid, size, selected])
+  const around = useRef(near)
+  useEffect(() => {
+    around.current = near
+  })
   useEffect(() => {
     // After the nodes of the new shape are on screen.
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.06, maxZoom: 1.1, duration: 0 }))
+    const frame = requestAnimationFrame(() => {
+      // A link to a node of a large graph shows it and its neighbours, not all of it beside a panel.
+      const some = answer.nodes.length > mostWhole && around.current !== undefined ? [...around.current] : undefined
+      void flow.fitView({ ...fit, ...(some === undefined ? {} : { nodes: some.map((id) => ({ id })) }) })
+    })
     return () => cancelAnimationFrame(frame)
+    // The figures change with every refresh; what is in view only with nodes and edges.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [flow, laid.shape])
+  useEffect(() => {
+    // The panel that tells of a node takes room from the graph, and must not hide that node.
+    const place = selected === undefined ? undefined : laid.layout.nodes[selected]
+    if (place === undefined) return
+    const frame = requestAnimationFrame(() => {
+      const { x, y, zoom } = flow.getViewport()
+      const right = x + (place.x + size.width / 2) * zoom + size.height / 2
+      const hidden = right - (store.getState().domNode?.clientWidth ?? right)
+      if (hidden > 0) void flow.setViewport({ x: x - hidden, y, zoom })
+    })
+    return () => cancelAnimationFrame(frame)
+  }, [flow, store, laid, size, selected])
   return (
     <ReactFlow
-      className={far ? 'topology-far' : ''}
+      className={`topology-${seenFrom}`}
       nodes={nodes}
       edges={edges}
       nodeTypes={nodeTypes}
@@ -133,7 +161,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       minZoom={0.1}
       maxZoom={2}
       fitView
-      fitViewOptions={{ padding: 0.06, maxZoom: 1.1 }}
+      fitViewOptions={fit}
       nodesDraggable={false}
       nodesConnectable={false}
       elementsSelectable
@@ -149,7 +177,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       onPaneClick={() => onSelect(undefined)}
       aria-label="Topology: callers stand left of whom they call"
     >
-      <Controls showInteractive={false} position="bottom-left" />
+      <Controls showInteractive={false} position="bottom-right" />
     </ReactFlow>
   )
 }
@@ -170,7 +198,14 @@ function labelX(at: CallData['labelAt'], sourceX: number, targetX: number): numb
 function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
   const { node, dim } = data
   return (
-    <div className="node" data-type={node.type} data-selected={selected} data-dim={dim} data-failing={failing(node)}>
+    <div
+      className="node"
+      data-type={node.type}
+      data-selected={selected}
+      data-dim={dim}
+      data-failing={failing(node)}
+      data-errors={node.errors > 0}
+    >
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
       <div className="node-name" title={node.name}>
         {node.type === 'service' ? (

@@ -1,8 +1,10 @@
 import '@xyflow/react/dist/base.css'
 import {
   BaseEdge,
+  ControlButton,
   Controls,
   EdgeLabelRenderer,
+  getViewportForBounds,
   Handle,
   MarkerType,
   Position,
@@ -19,8 +21,9 @@ import {
 import { memo, useEffect, useMemo, useRef } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
+import { Icon } from '../design/Icon.tsx'
 import { duration, rate, share, text } from '../numbers/format.ts'
-import { curve, edgeId, failing, mostLabels, pointAt, thickness, typeNames, type Point } from './graph.ts'
+import { boundsOf, curve, edgeId, failing, mostLabels, pointAt, thickness, typeNames, type Point } from './graph.ts'
 import type { LaidOut } from './useLayout.ts'
 
 export interface GraphProps {
@@ -44,7 +47,7 @@ interface CallData extends Record<string, unknown> {
 }
 type CallEdge = Edge<CallData, 'call'>
 
-const fit = { padding: 0.06, maxZoom: 1.1 }
+const [leastZoom, mostZoom] = [0.1, 2]
 /** Of more nodes than this a link to one shows its neighbourhood. */
 const mostWhole = 20
 
@@ -124,17 +127,21 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       }
     })
   }, [answer, laid, size, selected])
+  // Not React Flow's own fitView: that knows nodes alone, and edges bend around them.
+  const show = (only?: ReadonlySet<string>): void => {
+    const { domNode } = store.getState()
+    const [width, height] = [domNode?.clientWidth ?? 0, domNode?.clientHeight ?? 0]
+    const bounds = boundsOf(laid.layout, size, only)
+    void flow.setViewport(getViewportForBounds(bounds, width, height, leastZoom, 1.1, 0.06))
+  }
   const around = useRef(near)
   useEffect(() => {
     around.current = near
   })
   useEffect(() => {
     // After the nodes of the new shape are on screen.
-    const frame = requestAnimationFrame(() => {
-      // A link to a node of a large graph shows it and its neighbours, not all of it beside a panel.
-      const some = answer.nodes.length > mostWhole && around.current !== undefined ? [...around.current] : undefined
-      void flow.fitView({ ...fit, ...(some === undefined ? {} : { nodes: some.map((id) => ({ id })) }) })
-    })
+    // A link to a node of a large graph shows it and its neighbours, not all of it beside a panel.
+    const frame = requestAnimationFrame(() => show(answer.nodes.length > mostWhole ? around.current : undefined))
     return () => cancelAnimationFrame(frame)
     // The figures change with every refresh; what is in view only with nodes and edges.
     // eslint-disable-next-line react-hooks/exhaustive-deps
@@ -158,10 +165,8 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       edges={edges}
       nodeTypes={nodeTypes}
       edgeTypes={edgeTypes}
-      minZoom={0.1}
-      maxZoom={2}
-      fitView
-      fitViewOptions={fit}
+      minZoom={leastZoom}
+      maxZoom={mostZoom}
       nodesDraggable={false}
       nodesConnectable={false}
       elementsSelectable
@@ -177,7 +182,11 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       onPaneClick={() => onSelect(undefined)}
       aria-label="Topology: callers stand left of whom they call"
     >
-      <Controls showInteractive={false} position="bottom-right" />
+      <Controls showInteractive={false} showFitView={false} position="bottom-right">
+        <ControlButton title="Fit the graph" aria-label="Fit the graph" onClick={() => show()}>
+          <Icon name="fit" />
+        </ControlButton>
+      </Controls>
     </ReactFlow>
   )
 }

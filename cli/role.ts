@@ -94,15 +94,16 @@ export async function runRole(
     else if (message.type === 'answer') parent?.answered(message.id, message.value)
     else if (message.type === 'ask') {
       const { id, what } = message
-      void (what === 'metrics' ? metrics.getMetricsAsJSON() : Promise.resolve(health())).then((value) =>
+      void (what === 'metrics' ? metricsOf(metrics, log) : Promise.resolve(health())).then((value) =>
         tell({ type: 'answer', id, value }),
       )
     }
   })
 
   try {
-    running = await start({ log, metrics, signal: starting.signal, parent })
+    // First of all: a role that waits for its store says so.
     if (options.admin) admin = await serveAdmin(options.admin, { health, metrics: () => metrics.metrics() })
+    running = await start({ log, metrics, signal: starting.signal, parent })
   } catch (error) {
     if (stopping) process.exit(0)
     const message = explain(error)
@@ -117,6 +118,16 @@ export async function runRole(
   }
   log.info({ ...running.facts }, 'ready')
   tell({ type: 'ready', facts: running.facts })
+}
+
+/** The role's figures for the process that asks; undefined while one of them cannot be told. Never rejects. */
+export async function metricsOf(registry: Registry, log: Log): Promise<unknown> {
+  try {
+    return await registry.getMetricsAsJSON()
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'the metrics cannot be told now')
+    return undefined
+  }
 }
 
 /** One line for the person who started it; a refused address is said alike, whichever room was refused. */

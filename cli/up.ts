@@ -4,15 +4,16 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { messageOf } from '../base/errors.ts'
-import type { Address } from './address.ts'
+import { type Address, parseAddress, urlOf } from './address.ts'
 import { foldersOf } from './folders.ts'
+import { kafkaEnvOf, type KafkaGroupFlags, kafkaFlagsFor, type KafkaTopicFlags } from './kafka-options.ts'
 import { lockFolder } from './lock.ts'
 import type { Facts, Question } from './messages.ts'
 import { flagsOf } from './options.ts'
 import { stopWithinMs } from './role.ts'
 import { type RoleCommand, RoleProcess } from './supervisor.ts'
 
-export interface UpOptions {
+export interface UpOptions extends KafkaTopicFlags, KafkaGroupFlags {
   readonly otlpHttp: Address
   readonly otlpGrpc: Address
   readonly http: Address
@@ -33,7 +34,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const uiFolder = resolve(root, 'ui/dist')
 
 /**
- * Runs all roles of one machine as child processes, with the disk log and the embedded store: what `npm start` does.
+ * Runs all roles of one machine as child processes, with the disk log (or Kafka) and the embedded store: what `npm start`
+ * does.
  * Prints one block when all serve; stops them in the order of the data's way on SIGTERM or Ctrl-C. Exits 0 after an
  * orderly stop, 1 with one line when it could not start.
  */
@@ -91,8 +93,17 @@ export async function up(options: UpOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
 
   const common = { data, logLevel: options.logLevel }
-  const clickhouse = (): Record<string, string> => ({ clickhouseUrl: `http://${facts['store']?.['clickhouse']}` })
-  const env = { WEFT_CLICKHOUSE_USER: 'weft', WEFT_CLICKHOUSE_PASSWORD: secret }
+  const clickhouse = (): Record<string, string> => ({ clickhouseUrl: urlIn(facts, 'store', 'clickhouse') })
+  const kafkaEnv = kafkaEnvOf(options)
+  // The store is our own, whatever else the environment names for roles that run by themselves.
+  const env = {
+    WEFT_CLICKHOUSE_USER: 'weft',
+    WEFT_CLICKHOUSE_PASSWORD: secret,
+    WEFT_CLICKHOUSE_DATABASE: 'weft',
+    WEFT_CLICKHOUSE_CLUSTER: '',
+    WEFT_CLICKHOUSE_TLS_CA: '',
+    ...kafkaEnv,
+  }
   const traced = (role: string): Pick<RoleCommand, 'execArgv' | 'env'> =>
     options.selfTrace
       ? {
@@ -101,7 +112,7 @@ export async function up(options: UpOptions): Promise<void> {
           env: {
             ...env,
             OTEL_SERVICE_NAME: `weft-${role}`,
-            WEFT_SELF_TRACE_ENDPOINT: `http://${facts['collector']?.['otlpHttp']}`,
+            WEFT_SELF_TRACE_ENDPOINT: urlIn(facts, 'collector', 'otlpHttp'),
           },
         }
       : { env }
@@ -130,13 +141,21 @@ export async function up(options: UpOptions): Promise<void> {
             otlpGrpc: known?.['otlpGrpc'] ?? options.otlpGrpc,
             queueSize: options.queueSize,
             allowedOrigin: options.allowedOrigin,
+            ...kafkaFlagsFor(options, 'collector'),
           }),
+        env: kafkaEnv,
       }),
     ])
     await Promise.all([
       start({
         name: 'ingest',
-        flags: () => flagsOf({ ...common, ...clickhouse(), storeFolder: foldersOf(data).store }),
+        flags: () =>
+          flagsOf({
+            ...common,
+            ...clickhouse(),
+            storeFolder: foldersOf(data).store,
+            ...kafkaFlagsFor(options, 'ingest'),
+          }),
         ...traced('ingest'),
       }),
       start({
@@ -163,6 +182,12 @@ export async function up(options: UpOptions): Promise<void> {
   if (!stopping) process.stdout.write(welcome(facts, data, options.basePath))
 }
 
+/** Where a role is reached from this machine; '' while that is not known. */
+function urlIn(facts: Readonly<Record<string, Facts>>, role: string, fact: string): string {
+  const address = facts[role]?.[fact]
+  return address === undefined ? '' : urlOf(parseAddress(address))
+}
+
 function questionOf(what: Question): Question {
   return what === 'roles' ? 'health' : what
 }
@@ -174,7 +199,7 @@ function fail(message: string): void {
 
 /** What the person who started it reads: where it is, and what to do next. */
 function welcome(facts: Readonly<Record<string, Facts>>, data: string, basePath: string): string {
-  const at = (role: string, fact: string) => `http://${facts[role]?.[fact] ?? ''}`
+  const at = (role: string, fact: string) => urlIn(facts, role, fact)
   return `
   Weft is ready.
 

@@ -9,15 +9,16 @@ test('a figure that cannot be told now ends no process, and leaves the other rol
   new Gauge({ name: 'a', help: 'a', registers: [well] }).set(1)
   const ill = new Registry()
   let fails = true
-  new Gauge({
+  const failing = new Gauge({
     name: 'b',
     help: 'b',
-    registers: [ill],
+    registers: [],
     collect() {
       if (fails) throw new Error('memory limit exceeded')
       this.set(2)
     },
   })
+  ill.registerMetric(failing)
   const warned: string[] = []
   const log = { ...silentLog, warn: (_: object, message: string) => warned.push(message) }
   const text = async () => metricsText(await Promise.all([metricsOf(well, log), metricsOf(ill, log)]))

@@ -9,7 +9,7 @@ test('a figure that cannot be told now ends no process, and leaves the other rol
   new Gauge({ name: 'a', help: 'a', registers: [well] }).set(1)
   const ill = new Registry()
   let fails = true
-  const failing = new Gauge({
+  const gauge = new Gauge({
     name: 'b',
     help: 'b',
     registers: [],
@@ -18,7 +18,7 @@ test('a figure that cannot be told now ends no process, and leaves the other rol
       this.set(2)
     },
   })
-  ill.registerMetric(failing)
+  ill.registerMetric(gauge)
   const warned: string[] = []
   const log = { ...silentLog, warn: (_: object, message: string) => warned.push(message) }
   const text = async () => metricsText(await Promise.all([metricsOf(well, log), metricsOf(ill, log)]))

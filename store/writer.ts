@@ -12,7 +12,7 @@ const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 6
 /**
  * The costly indexes, by which no insert is looked up, and the rows of a block from which on they are left to its first
  * merge: an eighth of the CPU of insert and merges together. Blocks so large come one after another, and a merge follows
- * while they do. When they stop, the last few of a day may stay unmerged and are read whole: below 8 of one size
+ * while they do. When they stop, the last few of a day may stay unmerged and are read whole: below 16 of one size
  * (`min_parts_to_merge_at_once`), each as large as ingest makes a block.
  */
 const leftToMerges = {

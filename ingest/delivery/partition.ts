@@ -5,6 +5,7 @@ import type { Assignment } from '../../queue/contract.ts'
 import type { BlockWriter } from '../../store/contract.ts'
 import type { BlockBuilder } from '../contract.ts'
 import type { SetAside } from '../set-aside.ts'
+import type { BuilderPool } from './builders.ts'
 import { type Filled, Filler, type FillLimits } from './filling.ts'
 import { Inserter, type Outcome } from './inserting.ts'
 import { endsOf, noteOf } from './intent.ts'
@@ -26,7 +27,7 @@ import { Backoff, type Timing, untilAnswered } from './retrying.ts'
  *   settling    whatever was found at the assignment: each block that the note names is built again from the same
  *               records and inserted if it is not there; then filling.
  *
- * While one block is inserted the next one is filled, in the other of two builders.
+ * While one block is inserted the next one is filled, in another builder of the pool.
  *
  * A commit that fails ends the task: somebody else may own the partition. What fails on the way to the store is tried
  * again for as long as it takes.
@@ -42,7 +43,7 @@ const disorderNanos = 60_000_000_000n
 export interface PartitionOptions {
   readonly assignment: Assignment
   readonly store: BlockWriter
-  readonly newBuilder: () => BlockBuilder
+  readonly builders: BuilderPool
   readonly setAside: SetAside
   readonly limits: FillLimits
   readonly timing: Timing
@@ -60,7 +61,8 @@ export class PartitionTask {
   readonly #assignment: Assignment
   readonly #log: Log
   readonly #metrics: DeliveryMetrics
-  readonly #builders: readonly [BlockBuilder, BlockBuilder]
+  /** Leased and not given back: whatever ends a try, they go back. */
+  readonly #leased = new Set<BlockBuilder>()
   readonly #window: ResentWindow
   readonly #filler: Filler
   readonly #inserter: Inserter
@@ -74,7 +76,6 @@ export class PartitionTask {
     this.#assignment = options.assignment
     this.#log = options.log
     this.#metrics = options.metrics
-    this.#builders = [options.newBuilder(), options.newBuilder()]
     this.#committed = options.assignment.committed
     this.#window = new ResentWindow(windowEntries, (seconds) =>
       this.#log.warn(
@@ -82,7 +83,12 @@ export class PartitionTask {
         'so many requests come that resent ones are known for less than 15 minutes',
       ),
     )
-    this.#filler = new Filler({ ...options, window: this.#window, onTrouble: (reason) => options.onTrouble(reason) })
+    this.#filler = new Filler({
+      ...options,
+      window: this.#window,
+      lease: (signal) => this.#lease(signal),
+      onTrouble: (reason) => options.onTrouble(reason),
+    })
     this.#inserter = new Inserter({ ...options, onTrouble: (reason) => options.onTrouble(reason) })
   }
 
@@ -115,6 +121,7 @@ export class PartitionTask {
         signal.removeEventListener('abort', stop)
         ended.abort()
         await Promise.allSettled([this.#ahead?.result])
+        for (const builder of this.#leased) this.#giveBack(builder)
       }
       try {
         await backoff.wait(signal)
@@ -126,17 +133,16 @@ export class PartitionTask {
 
   async #deliver(signal: AbortSignal): Promise<void> {
     let next = await this.#begin(signal)
-    let spare = 0
-    let filling = this.#startFilling(next, spare, signal)
+    let filling = this.#startFilling(next, signal)
     for (;;) {
       const filled = await filling.result
       next = filled.last + 1n
       const finishing = this.#finish.signal.aborted
       if (filled.rows > 0 && !finishing) {
         await this.#commit(filled.first, [filled.last])
-        spare = 1 - spare
-        filling = this.#startFilling(next, spare, signal)
+        filling = this.#startFilling(next, signal)
         await this.#store(filled, filling, signal)
+        this.#giveBack(filled.builder)
         // The next intent says the same, when it comes at once.
         if (!filling.isDone() || this.#finish.signal.aborted) await this.#commit(next, [])
         continue
@@ -151,7 +157,8 @@ export class PartitionTask {
         await this.#commit(next, [])
         this.#count(filled)
       }
-      filling = this.#startFilling(next, spare, signal)
+      this.#giveBack(filled.builder)
+      filling = this.#startFilling(next, signal)
     }
   }
 
@@ -192,7 +199,9 @@ export class PartitionTask {
     const last = ends.at(-1)
     if (last === undefined) return next
     this.#log.info({ ...at, first: next.toString(), last: last.toString() }, 'settling a block that was under way')
-    await this.#storePlan(next, ends, undefined, signal)
+    const builder = await this.#lease(signal)
+    await this.#storePlan(next, ends, builder, undefined, signal)
+    this.#giveBack(builder)
     return last + 1n
   }
 
@@ -207,7 +216,7 @@ export class PartitionTask {
     ahead.cut()
     await ahead.result
     const ends = await this.#halve(filled.first, [filled.last], outcome, signal)
-    await this.#storePlan(filled.first, ends, filled, signal)
+    await this.#storePlan(filled.first, ends, filled.builder as BlockBuilder, filled, signal)
   }
 
   /**
@@ -221,6 +230,7 @@ export class PartitionTask {
   async #storePlan(
     first: bigint,
     ends: readonly bigint[],
+    builder: BlockBuilder,
     whole: Filled | undefined,
     signal: AbortSignal,
   ): Promise<void> {
@@ -230,8 +240,6 @@ export class PartitionTask {
     // What was left out of records that were built before: the window of resent requests has moved on since.
     let left = whole?.left
     let leftTo = whole?.last ?? -1n
-    // The block ahead lies in the other builder; at the beginning both are free.
-    const builder = whole?.builder ?? this.#builders[0]
     for (let end = rest[0]; end !== undefined; end = rest[0]) {
       const part = await this.#filler.rebuild(from, end, builder, end <= leftTo ? left : undefined, signal)
       const divisible = part.records > 1
@@ -294,7 +302,17 @@ export class PartitionTask {
     this.#committed = { next, note }
   }
 
-  #startFilling(first: bigint, builder: number, signal: AbortSignal): FillingAhead {
+  async #lease(signal: AbortSignal): Promise<BlockBuilder> {
+    const builder = await this.#options.builders.lease(signal)
+    this.#leased.add(builder)
+    return builder
+  }
+
+  #giveBack(builder: BlockBuilder | undefined): void {
+    if (builder && this.#leased.delete(builder)) this.#options.builders.giveBack(builder)
+  }
+
+  #startFilling(first: bigint, signal: AbortSignal): FillingAhead {
     const cut = new AbortController()
     const stop = () => cut.abort(signal.reason)
     const finish = this.#finish.signal
@@ -302,7 +320,7 @@ export class PartitionTask {
     finish.addEventListener('abort', stop)
     if (signal.aborted || finish.aborted) stop()
     let done = false
-    const result = this.#filler.fill(first, this.#builders[builder] as BlockBuilder, cut.signal, signal).finally(() => {
+    const result = this.#filler.fill(first, cut.signal, signal).finally(() => {
       done = true
       signal.removeEventListener('abort', stop)
       finish.removeEventListener('abort', stop)

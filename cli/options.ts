@@ -29,6 +29,10 @@ export const retention = () =>
     .env('WEFT_RETENTION')
     .argParser(parseDays)
     .default(7, '7d')
+export const dropAfter = () =>
+  new Option('--retention <days>', 'drop days of receipt that are older; without it ingest drops nothing')
+    .env('WEFT_RETENTION')
+    .argParser(parseDays)
 export const maxDisk = () =>
   new Option(
     '--max-disk <limit>',
@@ -70,16 +74,6 @@ export const selfTrace = () =>
     .preset('true')
     .argParser(parseSwitch)
     .default(false, 'off')
-export const clickhouseUrl = () =>
-  new Option('--clickhouse-url <url>', "ClickHouse's HTTP interface")
-    .env('WEFT_CLICKHOUSE_URL')
-    .default('http://127.0.0.1:8123')
-export const clickhouseUser = () =>
-  new Option('--clickhouse-user <name>', 'user at ClickHouse').env('WEFT_CLICKHOUSE_USER').default('weft')
-export const clickhousePassword = () =>
-  new Option('--clickhouse-password <password>', 'its password; better given in the environment')
-    .env('WEFT_CLICKHOUSE_PASSWORD')
-    .default('')
 
 /** Commas and repetition both add: `--allowed-host a,b --allowed-host c`. */
 function list(text: string, previous: readonly string[] | undefined): readonly string[] {

@@ -107,8 +107,9 @@ export async function runRole(
   })
 
   try {
-    running = await start({ log, metrics, signal: starting.signal, parent })
+    // First of all: a role that waits for its store says so.
     if (options.admin) admin = await serveAdmin(options.admin, { health, metrics: () => metrics.metrics() })
+    running = await start({ log, metrics, signal: starting.signal, parent })
   } catch (error) {
     if (stopping) process.exit(0)
     const message = explain(error)

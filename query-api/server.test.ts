@@ -19,6 +19,9 @@ class ToldReader implements Reader {
   async ping(): ReturnType<Reader['ping']> {
     return this.fails instanceof AppError ? { ok: false, reason: this.fails.message } : { ok: true }
   }
+  systemTable(name: string): string {
+    return `system.${name}`
+  }
   async *select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]> {
     this.asked.push(query)
     if (this.fails !== undefined) throw this.fails

@@ -1,32 +1,34 @@
 import { createBlockBuilder } from '../../ingest/blocks/builder.ts'
 import { createIngest } from '../../ingest/ingest.ts'
 import { createSetAside } from '../../ingest/set-aside.ts'
-import { createDiskReader } from '../../queue/disk/reader.ts'
-import { createStore } from '../../store/client.ts'
+import { createAgeRetention } from '../../store/age-retention.ts'
+import type { ClickHouseOptions } from '../clickhouse-options.ts'
 import { foldersOf } from '../folders.ts'
+import type { KafkaGroupFlags } from '../kafka-options.ts'
+import { createQueueReader } from '../queue.ts'
 import type { RoleContext, RunningRole } from '../role.ts'
+import { bringUpToDate, storeOf } from '../store.ts'
 
-export interface IngestRoleOptions {
+export interface IngestRoleOptions extends ClickHouseOptions, KafkaGroupFlags {
   readonly data: string
-  readonly clickhouseUrl: string
-  readonly clickhouseUser: string
-  readonly clickhousePassword: string
-  /** Of the embedded store, where that is ClickHouse. */
+  /** Days to keep; undefined: all. */
+  readonly retention?: number
+  /** Of the embedded store, where that is ClickHouse: it looks after its tables and days itself. */
   readonly storeFolder?: string
 }
 
-/** Disk log in, ClickHouse blocks out. */
+/** Queue in, ClickHouse blocks out; makes the tables of a store that is not our own, and forgets its oldest days. */
 export async function startIngest(options: IngestRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, signal } = context
   const folders = foldersOf(options.data)
-  const store = createStore({
-    url: options.clickhouseUrl,
-    user: options.clickhouseUser,
-    password: options.clickhousePassword,
-    ...(options.storeFolder ? { folder: options.storeFolder } : {}),
-    log,
-  })
-  const queue = createDiskReader({ folder: folders.queue, log, metrics })
+  const store = storeOf(options, log, options.storeFolder)
+  const isElsewhere = !options.storeFolder
+  if (isElsewhere) await bringUpToDate(store, log, signal)
+  const retention =
+    isElsewhere && options.retention !== undefined
+      ? createAgeRetention({ store, retentionDays: options.retention, log })
+      : undefined
+  const queue = await createQueueReader(options, context)
   await queue.open(signal)
   const ingest = createIngest({
     queue,
@@ -37,10 +39,17 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     metrics,
   })
   await ingest.open(signal)
+  await retention?.open(signal)
   return {
     facts: {},
-    health: () => ingest.health(),
+    health: () => {
+      const own = ingest.health()
+      if (!own.ok) return own
+      const queued = queue.health()
+      return queued.ok && retention ? retention.health() : queued
+    },
     async close(deadline) {
+      await retention?.close(deadline)
       await ingest.close(deadline)
       await queue.close(deadline)
       await store.close()

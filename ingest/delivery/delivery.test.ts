@@ -338,6 +338,36 @@ test('a refused commit ends the task and is not tried again', async () => {
   expect(stored(store)).toEqual(['a'])
 })
 
+test('shards: a block of which one has not stored its part is completed under the same token', async () => {
+  const queue = queueOf(spans('a', 'b', 'c', 'd', 'e'), spans('f', 'g', 'h'))
+  const store = new FakeStore({ shards: 3 })
+  const fates: Fate[] = ['well', 'token without rows', 'well', 'token without rows', 'well', 'overloaded']
+  await start(queue, store, { fate: (call) => (call === 'insert' ? (fates.shift() ?? 'well') : 'well') })
+  await drained(queue)
+  expect(stored(store).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+  expect(new Set(spanTokens(store))).toEqual(new Set(['0/1/spans']))
+})
+
+test('shards: an answer is believed though a replica that lags shows nothing yet', async () => {
+  const queue = queueOf(spans('a', 'b', 'c'))
+  const store = new FakeStore({ shards: 3, lagMs: 60_000 })
+  const fates: Fate[] = ['well', 'answer lost']
+  await start(queue, store, { fate: (call) => (call === 'insert' ? (fates.shift() ?? 'well') : 'well') })
+  await drained(queue)
+  expect(stored(store).toSorted()).toEqual(['a', 'b', 'c'])
+  expect(spanTokens(store)).toEqual(['0/0/spans', '0/0/spans'])
+})
+
+test('shards: a block that is refused for good is cut in two once nothing of it is there', async () => {
+  const queue = queueOf(...Array.from({ length: 4 }, (_, i) => spans(`${i}.0`, `${i}.1`, `${i}.2`)))
+  const store = new FakeStore({ shards: 3 })
+  store.maxRows = 6
+  await start(queue, store)
+  await drained(queue)
+  expect(queue.commits).toEqual(['0 1:3', '0 1:1:3', '2 1:3', '4 '])
+  expect(stored(store).length).toBe(12)
+})
+
 test('a partition that is taken away is left alone at once', async () => {
   const queue = queueOf(spans('a'))
   const store = new FakeStore()
@@ -353,7 +383,13 @@ test('a partition that is taken away is left alone at once', async () => {
 test('without any commit reading begins after what is stored', async () => {
   const queue = queueOf(spans('a'), spans('b'), spans('c'))
   const store = new FakeStore()
-  store.rows.push({ span: 'b', offset: '1', requestId: '1', receivedAt: midnight.toString() })
+  store.rows.push({
+    span: 'b',
+    source: `${at.logId}/${at.partition}`,
+    offset: '1',
+    requestId: '1',
+    receivedAt: midnight.toString(),
+  })
   await start(queue, store)
   await drained(queue)
   expect(stored(store)).toEqual(['b', 'c'])

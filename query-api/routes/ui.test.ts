@@ -9,6 +9,7 @@ import { openQueryApi } from '../testing.ts'
 
 const nothing: Reader = {
   ping: async () => ({ ok: true }),
+  systemTable: (name) => `system.${name}`,
   async *select() {
     yield []
   },

@@ -49,8 +49,15 @@ export const guestSystemTables: readonly string[] = [
  * Writes the engine's configuration. chDB knows one user; what a session may do is its role: `owner` everything, `guest`
  * reading the database `weft` and what describes it. A guest's session takes its role first and is then set to readonly=1,
  * which holds for the rest of its life.
+ *
+ * @param more elements of ClickHouse's configuration, as XML
  */
-export function writeEngineConfig(folder: string, database: string, maxMemoryBytes: number): EngineFolders {
+export function writeEngineConfig(
+  folder: string,
+  database: string,
+  maxMemoryBytes: number,
+  more: string,
+): EngineFolders {
   const folders = foldersOf(folder)
   mkdirSync(folders.data, { recursive: true, mode: 0o700 })
   const guest = [
@@ -133,7 +140,7 @@ ${elements(tables).join('\n')}
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
     <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
   </access_control_improvements>
-</clickhouse>
+${more}</clickhouse>
 `,
   )
   return folders

@@ -45,6 +45,7 @@ export interface EngineOptions {
   readonly folder: string
   readonly database: string
   readonly maxMemoryBytes: number
+  readonly moreConfig: string
   readonly sessions: Readonly<Record<SessionKind, number>>
   /** How long a statement waits for a session of its kind before it is refused with TOO_MANY_SIMULTANEOUS_QUERIES. */
   readonly maxWaitMs: number
@@ -105,7 +106,7 @@ export class Engine {
       throw new AppError('BAD_INPUT', `the store's folder ${options.folder} must not have * ? { or } in its name`)
     }
     try {
-      this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes)
+      this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes, options.moreConfig)
       // ClickHouse takes its time zone from the process when it is loaded; answers must not depend on the machine's.
       process.env['TZ'] = 'UTC'
       // Loaded here and not above: 200 MB that only this process should carry.

@@ -22,6 +22,8 @@ export interface EmbeddedServerOptions {
   readonly allowedHosts?: readonly string[]
   /** Of the engine in all; its caches and the limit of one guest's query follow from it. */
   readonly maxMemoryBytes?: number
+  /** Elements of ClickHouse's configuration beside our own, as XML: a cluster, say, of which this server is one. */
+  readonly moreConfig?: string
   readonly log: Log
   readonly metrics: Registry
 }
@@ -68,6 +70,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     folder: options.folder,
     database: embeddedDatabase,
     maxMemoryBytes,
+    moreConfig: options.moreConfig ?? '',
     sessions,
     maxWaitMs: 10_000,
     log,

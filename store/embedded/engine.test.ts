@@ -12,6 +12,7 @@ test.each(['{1,2}', 'a*', 'what?', '}'])('a folder that the engine would take fo
       folder,
       database: 'weft',
       maxMemoryBytes: 2 ** 29,
+      moreConfig: '',
       sessions: { owner: 1, guest: 1, insert: 1 },
       maxWaitMs: 1_000,
       log: silentLog,

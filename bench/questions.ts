@@ -45,7 +45,6 @@ export function questionsAbout(
     ['services, all', `${weft.http}/api/services?${all}`],
     ['operations of a service, 1 h', `${weft.http}/api/services/catalogue/operations?${hour}`],
     ['topology, 1 h', `${weft.http}/api/topology?${hour}`],
-    ['topology, all', `${weft.http}/api/topology?${all}`],
     ['topology of a service, 1 h', `${weft.http}/api/topology?${hour}&service=payment`],
     ['newest 20 traces, 1 h', `${traces}?${hour}&limit=20`],
     ['slowest 20 traces, 1 h', `${traces}?${hour}&limit=20&order=slowest`],

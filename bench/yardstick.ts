@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { messageOf } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { Engine } from '../store/embedded/engine.ts'
 import { ask } from './clickhouse.ts'
@@ -88,16 +89,23 @@ async function cost(way: Way, times: number): Promise<Cost> {
  */
 export async function besideBareSql(data: string, times: number): Promise<string> {
   const weft = await startWeft(data)
-  const measured: { name: string; api: Cost; bare: Cost | undefined }[] = []
+  const measured: { name: string; api: Cost | undefined; bare: Cost | undefined }[] = []
   let yardsticks: ReadonlyMap<string, string>
   try {
     const subject = await subjectOf(weft)
     yardsticks = new Map(yardsticksAbout(subject))
     const cpu = () => weft.usage().store.cpuSeconds * 1000
-    for (const [name, url] of questionsAbout(weft, subject)) {
+    const { first, end } = subject
+    const topology = ['topology, all', `${weft.http}/api/topology?start=${first}&end=${end}`] as const
+    for (const [name, url] of [...questionsAbout(weft, subject), topology]) {
       const sql = yardsticks.get(name)
       const bare = sql === undefined ? undefined : await cost({ once: () => ask(weft.clickhouse, sql), cpu }, times)
-      measured.push({ name, api: await cost({ once: () => askOnce(name, url), cpu }, times), bare })
+      // On a machine that is busy the longest are refused by the API's own time limit: said, and the others are asked.
+      const api = await cost({ once: () => askOnce(name, url), cpu }, times).catch((error: unknown) => messageOf(error))
+      if (typeof api === 'string') process.stderr.write(`${api}\n`)
+      const row = { name, api: typeof api === 'string' ? undefined : api, bare }
+      measured.push(row)
+      process.stderr.write(`${JSON.stringify(row)}\n`)
     }
   } finally {
     await weft.stop()
@@ -123,14 +131,15 @@ export async function besideBareSql(data: string, times: number): Promise<string
     await engine.close(AbortSignal.timeout(10_000))
   }
   const ms = (value: number | undefined) => (value === undefined ? '' : fixed(value, 0))
-  const ratio = (api: number, bare: number | undefined) => (bare === undefined ? '' : fixed(api / bare, 1))
+  const ratio = (api: number | undefined, bare: number | undefined) =>
+    api === undefined || bare === undefined ? '' : fixed(api / bare, 1)
   return table(
     ['question, ms', 'wall', 'CPU', 'bare SQL: wall', 'CPU', 'in process: wall', 'CPU', 'API / bare: wall', 'CPU'],
     measured.map(({ name, api, bare }) => [
       name,
-      ...[api.wall, api.cpu, bare?.wall, bare?.cpu, direct.get(name)?.wall, direct.get(name)?.cpu].map(ms),
-      ratio(api.wall, bare?.wall),
-      ratio(api.cpu, bare?.cpu),
+      ...[api?.wall, api?.cpu, bare?.wall, bare?.cpu, direct.get(name)?.wall, direct.get(name)?.cpu].map(ms),
+      ratio(api?.wall, bare?.wall),
+      ratio(api?.cpu, bare?.cpu),
     ]),
   )
 }

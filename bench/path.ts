@@ -3,7 +3,7 @@ import { askNumber } from './clickhouse.ts'
 import { benchBodies, type Sent, sendLoad } from './generator.ts'
 import { usageOf } from './processes.ts'
 import { probe } from './probe.ts'
-import { type Latency, latencies, questionsAbout } from './questions.ts'
+import { type Latency, latencies, questionsAbout, subjectOf } from './questions.ts'
 import { type Role, roles, type RunningWeft } from './weft.ts'
 
 export interface PathOptions {
@@ -71,7 +71,7 @@ export async function measurePath(weft: RunningWeft, options: PathOptions): Prom
   const diskBytesASpan = { atOnce, settled: (await diskBytes(weft)) / spans, parts }
 
   const idleProbes = await probe(weft, 5)
-  const questions = options.questions > 0 ? await questionsAbout(weft) : []
+  const questions = options.questions > 0 ? questionsAbout(weft, await subjectOf(weft)) : []
   const idle = await latencies(questions, options.questions)
   const background = sendLoad({ ...load, seconds: 30, rate: options.rate ?? backgroundRate })
   await pause(3_000)

@@ -1,6 +1,7 @@
 import { Option } from 'commander'
+import { normalBasePath } from '../query-api/http/base-path.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
-import { parseBytes, parseDays, parseDiskLimit } from './quantities.ts'
+import { parseBytes, parseDays, parseDiskLimit, parseSwitch } from './quantities.ts'
 
 // Every option is a flag and an environment variable, and means the same wherever it stands: one place for both.
 
@@ -65,9 +66,14 @@ export const allowedOrigin = () =>
 export const basePath = () =>
   new Option('--base-path <path>', 'path under which a reverse proxy shows the UI and API, such as /weft')
     .env('WEFT_BASE_PATH')
+    .argParser(normalBasePath)
     .default('')
 export const selfTrace = () =>
-  new Option('--self-trace', "send Weft's own traces to itself").env('WEFT_SELF_TRACE').default(false)
+  new Option('--self-trace [on]', "send Weft's own traces to itself")
+    .env('WEFT_SELF_TRACE')
+    .preset('true')
+    .argParser(parseSwitch)
+    .default(false, 'off')
 
 /** Commas and repetition both add: `--allowed-host a,b --allowed-host c`. */
 function list(text: string, previous: readonly string[] | undefined): readonly string[] {

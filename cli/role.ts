@@ -94,7 +94,7 @@ export async function runRole(
     else if (message.type === 'answer') parent?.answered(message.id, message.value)
     else if (message.type === 'ask') {
       const { id, what } = message
-      void (what === 'metrics' ? metrics.getMetricsAsJSON() : Promise.resolve(health())).then((value) =>
+      void (what === 'metrics' ? metricsOf(metrics, log) : Promise.resolve(health())).then((value) =>
         tell({ type: 'answer', id, value }),
       )
     }
@@ -118,6 +118,16 @@ export async function runRole(
   }
   log.info({ ...running.facts }, 'ready')
   tell({ type: 'ready', facts: running.facts })
+}
+
+/** The role's figures for the process that asks; undefined while one of them cannot be told. Never rejects. */
+export async function metricsOf(registry: Registry, log: Log): Promise<unknown> {
+  try {
+    return await registry.getMetricsAsJSON()
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'the metrics cannot be told now')
+    return undefined
+  }
 }
 
 /** One line for the person who started it; a refused address is said alike, whichever room was refused. */

@@ -7,9 +7,11 @@ import type { Component } from '../base/component.ts'
 import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Reader } from '../store/contract.ts'
-import { errorHandler } from './http/errors.ts'
+import { normalBasePath } from './http/base-path.ts'
+import { answerClientError, errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
+import { onlyGet } from './http/methods.ts'
 import type { RouteContext } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
@@ -85,16 +87,8 @@ export function createQueryApi(options: QueryApiOptions): QueryApi {
   }
 }
 
-/** '' or `/path`, without a slash at the end. Throws BAD_INPUT for what cannot stand in a URL as it is. */
-export function normalBasePath(given: string | undefined): string {
-  const path = (given ?? '').replace(/\/+$/, '')
-  if (path !== '' && !/^(?:\/[\w.~-]+)+$/.test(path)) {
-    throw new AppError('BAD_INPUT', `the base path ${JSON.stringify(given)} must look like /weft`)
-  }
-  return path
-}
-
 function createApp(options: QueryApiOptions, basePath: string): FastifyInstance {
+  const handleError = errorHandler(options.log)
   const app = fastify({
     logger: false,
     forceCloseConnections: 'idle',
@@ -107,10 +101,16 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },
     // A proxy may hand the base path on or cut it off: both find the same routes.
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
+    clientErrorHandler: answerClientError,
+    // No hook runs for a URL that cannot be read.
+    frameworkErrors: (error, request, reply) => {
+      void reply.headers(securityHeaders)
+      handleError(error, request, reply)
+    },
     // Unknown names are refused with their names instead of being dropped silently.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: true, useDefaults: true } },
   })
-  app.setErrorHandler(errorHandler(options.log))
+  app.setErrorHandler(handleError)
   // An answer is exactly what the question returned, not what a schema lets through.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.addHook('onRequest', async (request, reply) => {
@@ -124,8 +124,10 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
   const context: RouteContext = { reader: options.reader, log: options.log }
   void app.register(async (scope: FastifyInstance) => {
     await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
+    const paths = new Set<string>()
     scope.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, response: answers }
+      paths.add(route.url)
     })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
@@ -142,6 +144,7 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
       status: options.status ?? (() => Promise.resolve({})),
     })
     scope.get('/api/openapi.json', { schema: { hide: true, querystring: query({}) } }, () => scope.swagger())
+    onlyGet(scope, [...paths])
   })
   if (options.uiFolder === undefined) {
     app.setNotFoundHandler((request) => {

@@ -36,10 +36,15 @@ export interface BlockWriter {
   stored(at: Source, first: bigint, last: bigint, signal: AbortSignal): Promise<bigint>
   /** Highest stored offset of a partition, for when the queue has forgotten its commit. */
   highest(at: Source, signal: AbortSignal): Promise<bigint | undefined>
-  /** Request ids stored from a partition since `since` (time of receipt), each with its lowest offset. */
+  /**
+   * Request ids of the records [first, last] of a partition that are stored and were received since `since`, in the order
+   * of their offsets (the lowest, where an id is there more than once).
+   */
   recentRequests(
     at: Source,
     since: Nanos,
+    first: bigint,
+    last: bigint,
     signal: AbortSignal,
   ): Promise<readonly { readonly requestId: bigint; readonly offset: bigint }[]>
 }

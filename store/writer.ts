@@ -15,7 +15,7 @@ const limits = { maxRows: 10_000_000, maxBytes: 1024 * 1024 * 1024, timeoutMs: 6
 /**
  * The costly indexes, by which no insert is looked up, and the rows of a block from which on they are left to its first
  * merge: an eighth of the CPU of insert and merges together. Blocks so large come one after another, and a merge follows
- * while they do. When they stop, the last few of a day may stay unmerged and are read whole: below 8 of one size
+ * while they do. When they stop, the last few of a day may stay unmerged and are read whole: below 16 of one size
  * (`min_parts_to_merge_at_once`), each as large as ingest makes a block.
  */
 const leftToMerges = {
@@ -138,14 +138,15 @@ export function createWriter({ servers, cluster, folder }: WriterOptions): Block
       return found.reduce((most, one) => (most === undefined || (one !== undefined && one > most) ? one : most))
     },
 
-    async recentRequests(at, since, signal) {
+    async recentRequests(at, since, begin, end, signal) {
       const query = (from: string): Query<{ requestId: bigint; offset: bigint }> => ({
         name: 'recent requests',
         // Not of those set aside, which may be sent again.
         sql: `SELECT request_id, min(_queue_offset) FROM ${from}
-   WHERE ${where} AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
-   GROUP BY request_id`,
-        params: { ...of(at), since },
+   WHERE ${where} AND _queue_offset BETWEEN {first:UInt64} AND {last:UInt64}
+     AND received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+   GROUP BY request_id ORDER BY min(_queue_offset)`,
+        params: { ...of(at), since, first: begin, last: end },
         limits,
         decode: ([id, offset]) => ({ requestId: BigInt(id as string), offset: BigInt(offset as string) }),
       })
@@ -155,7 +156,9 @@ export function createWriter({ servers, cluster, folder }: WriterOptions): Block
       for (const { requestId, offset } of found) {
         if (offset < (lowest.get(requestId) ?? offset + 1n)) lowest.set(requestId, offset)
       }
-      return [...lowest].map(([requestId, offset]) => ({ requestId, offset }))
+      return [...lowest]
+        .map(([requestId, offset]) => ({ requestId, offset }))
+        .sort((a, b) => (a.offset < b.offset ? -1 : 1))
     },
   }
 }

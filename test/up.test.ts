@@ -78,6 +78,14 @@ test('an unknown flag or a wrong value is said, with how to learn more', async (
   })
 })
 
+test('a store alone needs a password: one line that says so', async () => {
+  const { code, err } = await run('store', '--data', join(weft.data, 'alone'), '--clickhouse', '0')
+  expect(code).toBe(1)
+  expect(lines(err)).toEqual([
+    expect.stringMatching(/^weft store: a password is missing: set WEFT_CLICKHOUSE_PASSWORD/),
+  ])
+})
+
 test.each<Role>(['collector', 'ingest', 'store', 'query-api'])('%s is started again after kill -9', async (role) => {
   const before = weft.pid(role)
   expect(before).toBeDefined()

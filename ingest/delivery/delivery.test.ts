@@ -240,6 +240,25 @@ test('records without anything to store are committed all the same', async () =>
   expect(store.inserts).toEqual([])
 })
 
+test.each([
+  ['the last records', [1n, 2n]],
+  ['all of them', [0n, 1n, 2n]],
+  ['the first', [0n]],
+])('the queue lost %s: it goes on behind them, and does not ask for them again and again', async (_, damaged) => {
+  const queue = queueOf(spans('0'), spans('1'), spans('2'))
+  for (const offset of damaged) queue.damaged.add(offset)
+  const store = new FakeStore()
+  await start(queue, store)
+  await drained(queue)
+  const reads = queue.reads
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(queue.reads - reads).toBeLessThan(20)
+  expect(stored(store)).toEqual(['0', '1', '2'].filter((name) => !damaged.includes(BigInt(name))))
+  queue.append(7n, midnight + 61n * minute, spans('later'))
+  await drained(queue)
+  expect(stored(store)).toContain('later')
+})
+
 test('a resent request is dropped within 15 minutes, in the same block, a later one, and after a restart', async () => {
   const queue = queueOf(
     { id: 7n, body: spans('a', 'b') },
@@ -259,6 +278,18 @@ test('a resent request is dropped within 15 minutes, in the same block, a later 
   await drained(queue)
   expect(stored(store)).toEqual(['a', 'b', 'c', 'long after'])
   expect(await second.metric('spans_resent_total')).toBe(1)
+})
+
+test('what the store could not read is tried again when it is sent again', async () => {
+  const queue = queueOf({ id: 7n, body: { spans: ['a'], unreadable: 'store' } })
+  const store = new FakeStore()
+  const { aside, metric } = await start(queue, store)
+  await drained(queue)
+  expect(aside).toEqual(['0: cannot parse the block'])
+  queue.append(7n, midnight + 61n * minute, spans('a'))
+  await drained(queue)
+  expect(stored(store)).toEqual(['a'])
+  expect(await metric('records_resent_total')).toBe(0)
 })
 
 test('while the store is away nothing is committed beyond it; then all goes on', async () => {

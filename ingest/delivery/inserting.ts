@@ -56,7 +56,7 @@ export class Inserter {
    * @param divisible whether the caller can cut the block in two
    */
   async insert(filled: Filled, begun: boolean, divisible: boolean, signal: AbortSignal): Promise<Outcome> {
-    const blocks = filled.builder.take()
+    const blocks = filled.builder?.take() ?? []
     if (begun) this.#unknown()
     const backoff = new Backoff(this.#timing)
     let unknown = begun

@@ -119,10 +119,13 @@ export function writeEngineConfig(
     max_outdated_parts_loading_thread_pool_size: 1,
     max_parts_cleaning_thread_pool_size: 2,
   }
-  // What tables have where their DDL says nothing else. Merges of at least 8 parts write a row less
-  // often than those of 5 or 6 that the engine makes under a steady load; up to 7 parts of a size stay unmerged for it. No
+  // What tables have where their DDL says nothing else. Merges of at least 16 parts write a row less
+  // often than those of 5 or 6 that the engine makes under a steady load; up to 15 parts of a size stay unmerged for it. No
   // statistics: nothing is planned by them (what they cost was too little to be told from noise).
-  const tables: Readonly<Record<string, string | number>> = { min_parts_to_merge_at_once: 8, auto_statistics_types: '' }
+  const tables: Readonly<Record<string, string | number>> = {
+    min_parts_to_merge_at_once: 16,
+    auto_statistics_types: '',
+  }
   const elements = (all: Readonly<Record<string, string | number>>) =>
     Object.entries(all).map(([name, value]) => `  <${name}>${xml(String(value))}</${name}>`)
   replace(

@@ -11,6 +11,9 @@ import { identifier, literal } from './sql-text.ts'
 /** Who asks: `owner` may do all that the engine can, `guest` reads what its role lets it read. */
 export type Access = 'owner' | 'guest'
 
+/** Sessions of one kind do not stand in the way of another's: what comes in is stored however much is asked. */
+export type SessionKind = Access | 'insert'
+
 export interface Statement {
   readonly sql: string
   /** Where the statement itself names no format. */
@@ -20,6 +23,8 @@ export interface Statement {
   /** Texts for `{name:Type}`, in the escaping of TabSeparated as ClickHouse's HTTP interface takes them. */
   readonly params: ReadonlyMap<string, string>
   readonly access: Access
+  /** Of an owner's statement that inserts; else the sessions of `access` run it. */
+  readonly inserts?: true
   /** Settings that must come last because nothing can be set after them (`readonly`). */
   readonly readonly?: 1 | 2
   /** Chunks as the engine makes them, or the whole result in one: most formats are wrong when cut in chunks. */
@@ -41,7 +46,7 @@ export interface EngineOptions {
   readonly database: string
   readonly maxMemoryBytes: number
   readonly moreConfig: string
-  readonly sessions: Readonly<Record<Access, number>>
+  readonly sessions: Readonly<Record<SessionKind, number>>
   /** How long a statement waits for a session of its kind before it is refused with TOO_MANY_SIMULTANEOUS_QUERIES. */
   readonly maxWaitMs: number
   readonly log: Log
@@ -80,7 +85,7 @@ export class Engine {
   readonly #open: () => Chdb.Session
   readonly #drain: () => Promise<void>
   readonly #control: Chdb.Session
-  readonly #pools: Readonly<Record<Access, Pool>>
+  readonly #pools: Readonly<Record<SessionKind, Pool>>
   #parsing: Promise<unknown> = Promise.resolve()
   readonly #parser: Chdb.Session
   #lastMarker = 0
@@ -125,6 +130,7 @@ export class Engine {
     this.#pools = {
       owner: { idle: [], waiting: [], free: options.sessions.owner },
       guest: { idle: [], waiting: [], free: options.sessions.guest },
+      insert: { idle: [], waiting: [], free: options.sessions.insert },
     }
   }
 
@@ -171,7 +177,7 @@ export class Engine {
    * @throws EngineError
    */
   async run(statement: Statement, signal: AbortSignal): Promise<Answer> {
-    const pool = this.#pools[statement.access]
+    const pool = this.#pools[statement.inserts ? 'insert' : statement.access]
     await this.#take(pool, signal)
     this.#running++
     let slot: Slot | undefined

@@ -99,14 +99,16 @@ export class FakeStore {
             undefined,
           ),
         ),
-      recentRequests: (_at, since: Nanos, signal) =>
+      recentRequests: (_at, since: Nanos, first, last, signal) =>
         ask('recent', signal, () => {
           const lowest = new Map<bigint, bigint>()
-          for (const row of this.rows) {
+          for (const row of this.rows.filter((each) => within(each, first, last))) {
             const [id, offset] = [BigInt(row.requestId), BigInt(row.offset)]
             if (BigInt(row.receivedAt) >= since && offset < (lowest.get(id) ?? offset + 1n)) lowest.set(id, offset)
           }
-          return [...lowest].map(([requestId, offset]) => ({ requestId, offset }))
+          return [...lowest]
+            .map(([requestId, offset]) => ({ requestId, offset }))
+            .sort((a, b) => (a.offset < b.offset ? -1 : 1))
         }),
     }
   }

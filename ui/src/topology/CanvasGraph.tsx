@@ -145,12 +145,14 @@ function whole({ answer, laid, size, selected }: GraphProps, element: HTMLElemen
       y: clientHeight / 2 - ((top + bottom) / 2) * scale,
     }
   }
-  // The whole would be dust: begin at the busiest node, large enough to read.
-  const busiest = answer.nodes.reduce((most, node) => (node.requests > most.requests ? node : most), answer.nodes[0]!)
-  const place = laid.layout.nodes[selected ?? busiest.id] ?? { x: (left + right) / 2, y: (top + bottom) / 2 }
+  // The whole would be dust: begin where most requests come in, large enough to read, with all the room for whom it calls.
+  const called = new Set(answer.edges.filter(({ source, target }) => source !== target).map(({ target }) => target))
+  const entries = answer.nodes.filter(({ id }) => !called.has(id))
+  const busiest = [...(entries.length > 0 ? entries : answer.nodes)].sort((a, b) => b.requests - a.requests)[0]
+  const place = laid.layout.nodes[selected ?? busiest?.id ?? ''] ?? { x: (left + right) / 2, y: (top + bottom) / 2 }
   return {
     scale: leastLegible,
-    x: clientWidth / 2 - place.x * leastLegible,
+    x: (selected === undefined ? size.width / 2 : clientWidth / 2) - place.x * leastLegible,
     y: clientHeight / 2 - place.y * leastLegible,
   }
 }

@@ -9,6 +9,7 @@ import {
   ReactFlow,
   ReactFlowProvider,
   useReactFlow,
+  useStore,
   type Edge,
   type EdgeProps,
   type Node,
@@ -18,7 +19,7 @@ import { memo, useEffect, useMemo } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { duration, rate, share, text } from '../numbers/format.ts'
-import { curve, edgeId, failing, pointAt, thickness, typeNames, type Point } from './graph.ts'
+import { curve, edgeId, failing, mostLabels, pointAt, thickness, typeNames, type Point } from './graph.ts'
 import type { LaidOut } from './useLayout.ts'
 
 export interface GraphProps {
@@ -44,8 +45,8 @@ type CallEdge = Edge<CallData, 'call'>
 
 const nodeTypes = { plain: memo(PlainNodeView) }
 const edgeTypes = { call: memo(CallEdgeView) }
-/** With more edges than this, labels stand only on those of the node in question. */
-const mostLabels = 24
+/** Below this scale figures are too small to read: names alone stand there, and larger. */
+const leastLegible = 0.7
 
 export function FlowGraph(props: GraphProps) {
   return (
@@ -57,6 +58,7 @@ export function FlowGraph(props: GraphProps) {
 
 function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   const flow = useReactFlow()
+  const far = useStore(({ transform }) => transform[2] < leastLegible)
   const near = useMemo(() => {
     if (selected === undefined) return undefined
     const out = new Set([selected])
@@ -118,11 +120,12 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   }, [answer, laid, size, selected])
   useEffect(() => {
     // After the nodes of the new shape are on screen.
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.12, maxZoom: 1.1, duration: 0 }))
+    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.06, maxZoom: 1.1, duration: 0 }))
     return () => cancelAnimationFrame(frame)
   }, [flow, laid.shape])
   return (
     <ReactFlow
+      className={far ? 'topology-far' : ''}
       nodes={nodes}
       edges={edges}
       nodeTypes={nodeTypes}
@@ -130,7 +133,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       minZoom={0.1}
       maxZoom={2}
       fitView
-      fitViewOptions={{ padding: 0.12, maxZoom: 1.1 }}
+      fitViewOptions={{ padding: 0.06, maxZoom: 1.1 }}
       nodesDraggable={false}
       nodesConnectable={false}
       elementsSelectable
@@ -167,7 +170,7 @@ function labelX(at: CallData['labelAt'], sourceX: number, targetX: number): numb
 function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
   const { node, dim } = data
   return (
-    <div className="node" data-type={node.type} data-selected={selected} data-dim={dim}>
+    <div className="node" data-type={node.type} data-selected={selected} data-dim={dim} data-failing={failing(node)}>
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
       <div className="node-name" title={node.name}>
         {node.type === 'service' ? (

@@ -55,6 +55,9 @@ function xOn(from: Point, to: Point, t: number): number {
   return u ** 3 * from.x + 3 * u * t * middle + t ** 3 * to.x
 }
 
+/** With more edges than this, labels stand only on those of the node in question. */
+export const mostLabels = 24
+
 /** Above this many nodes SVG and DOM get slow: they are drawn on a canvas instead. */
 export const mostDomNodes = 150
 
@@ -85,8 +88,9 @@ export function thickness(requests: number, busiest: number): number {
   return Math.max(1, Math.min(5, 5 - Math.log10(busiest / requests) * 1.3))
 }
 
-/** From one in a hundred on, errors colour a line: a single one among millions is no news. */
-export const failing = ({ errors, requests }: TopologyEdge): boolean => errors > 0 && errors * 100 >= requests
+/** From one in a hundred on, errors colour a line or a border: a single one among millions is no news. */
+export const failing = ({ errors, requests }: Pick<TopologyEdge, 'errors' | 'requests'>): boolean =>
+  errors > 0 && errors * 100 >= requests
 
 /** What the search page has to be asked for the traces of a node; undefined where it cannot be told. */
 export function tracesOf(node: TopologyNode): { service?: string; attribute?: readonly string[] } | undefined {

@@ -13,6 +13,7 @@ const everywhere = ['base', 'otlp', 'collector', 'queue', 'ingest', 'store', 'qu
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    globalSetup: ['./test/kafka/global-setup.ts'],
     hookTimeout: 60_000,
     projects: [
       {

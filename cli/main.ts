@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { messageOf } from '../base/errors.ts'
 import type { Address } from './address.ts'
 import { type ClickHouseOptions, clickhousePassword, withClickHouse } from './clickhouse-options.ts'
+import { addKafkaOptions } from './kafka-options.ts'
 import * as options from './options.ts'
 import { runRole, type RoleContext, type RoleOptions, type RunningRole } from './role.ts'
 import type { CollectorRoleOptions } from './roles/collector.ts'
@@ -18,7 +19,7 @@ const weft = new Command('weft')
   .version(version)
   .showHelpAfterError('(weft --help lists the options)')
 
-weft
+const upCommand = weft
   .command('up')
   .description('run everything on this machine: collector, disk log, ingest, embedded ClickHouse, query API and web UI')
   .addOption(options.otlpHttp())
@@ -36,6 +37,7 @@ weft
   .addOption(options.selfTrace())
   .addOption(options.logLevel('warn'))
   .action((given: UpOptions) => up(given))
+addKafkaOptions(upCommand, 'topic', 'group')
 
 /**
  * A role as a subcommand. What it is made of is imported only when it runs: a collector does not load the engine.
@@ -54,22 +56,26 @@ function role<Given extends RoleOptions>(
 }
 
 type CollectorOptions = CollectorRoleOptions & RoleOptions
-role<CollectorOptions>('collector', 'receive OTLP and append it to the queue', async (given, context) =>
-  (await import('./roles/collector.ts')).startCollector(given, context),
+const collectorCommand = role<CollectorOptions>(
+  'collector',
+  'receive OTLP and append it to the queue',
+  async (given, context) => (await import('./roles/collector.ts')).startCollector(given, context),
 )
   .addOption(options.otlpHttp())
   .addOption(options.otlpGrpc())
   .addOption(options.data())
   .addOption(options.queueSize())
   .addOption(options.allowedOrigin())
+addKafkaOptions(collectorCommand, 'topic')
 
 type IngestOptions = IngestRoleOptions & RoleOptions
-const ingest = role<IngestOptions>(
+const ingestCommand = role<IngestOptions>(
   'ingest',
   'take requests off the queue and insert them exactly once',
   async (given, context) => (await import('./roles/ingest.ts')).startIngest(given, context),
 )
-withClickHouse(ingest).addOption(options.data()).addOption(options.dropAfter()).addOption(options.storeFolder())
+withClickHouse(ingestCommand).addOption(options.data()).addOption(options.dropAfter()).addOption(options.storeFolder())
+addKafkaOptions(ingestCommand, 'group')
 
 type StoreOptions = StoreRoleOptions & RoleOptions
 role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP interface", async (given, context) =>

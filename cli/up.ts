@@ -6,13 +6,14 @@ import { pino } from 'pino'
 import { messageOf } from '../base/errors.ts'
 import { type Address, parseAddress, urlOf } from './address.ts'
 import { foldersOf } from './folders.ts'
+import { kafkaEnvOf, type KafkaGroupFlags, kafkaFlagsFor, type KafkaTopicFlags } from './kafka-options.ts'
 import { lockFolder } from './lock.ts'
 import type { Facts, Question } from './messages.ts'
 import { flagsOf } from './options.ts'
 import { stopWithinMs } from './role.ts'
 import { type RoleCommand, RoleProcess } from './supervisor.ts'
 
-export interface UpOptions {
+export interface UpOptions extends KafkaTopicFlags, KafkaGroupFlags {
   readonly otlpHttp: Address
   readonly otlpGrpc: Address
   readonly http: Address
@@ -33,7 +34,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const uiFolder = resolve(root, 'ui/dist')
 
 /**
- * Runs all roles of one machine as child processes, with the disk log and the embedded store: what `npm start` does.
+ * Runs all roles of one machine as child processes, with the disk log (or Kafka) and the embedded store: what `npm start`
+ * does.
  * Prints one block when all serve; stops them in the order of the data's way on SIGTERM or Ctrl-C. Exits 0 after an
  * orderly stop, 1 with one line when it could not start.
  */
@@ -92,6 +94,7 @@ export async function up(options: UpOptions): Promise<void> {
 
   const common = { data, logLevel: options.logLevel }
   const clickhouse = (): Record<string, string> => ({ clickhouseUrl: urlIn(facts, 'store', 'clickhouse') })
+  const kafkaEnv = kafkaEnvOf(options)
   // The store is our own, whatever else the environment names for roles that run by themselves.
   const env = {
     WEFT_CLICKHOUSE_USER: 'weft',
@@ -99,6 +102,7 @@ export async function up(options: UpOptions): Promise<void> {
     WEFT_CLICKHOUSE_DATABASE: 'weft',
     WEFT_CLICKHOUSE_CLUSTER: '',
     WEFT_CLICKHOUSE_TLS_CA: '',
+    ...kafkaEnv,
   }
   const traced = (role: string): Pick<RoleCommand, 'execArgv' | 'env'> =>
     options.selfTrace
@@ -137,13 +141,21 @@ export async function up(options: UpOptions): Promise<void> {
             otlpGrpc: known?.['otlpGrpc'] ?? options.otlpGrpc,
             queueSize: options.queueSize,
             allowedOrigin: options.allowedOrigin,
+            ...kafkaFlagsFor(options, 'collector'),
           }),
+        env: kafkaEnv,
       }),
     ])
     await Promise.all([
       start({
         name: 'ingest',
-        flags: () => flagsOf({ ...common, ...clickhouse(), storeFolder: foldersOf(data).store }),
+        flags: () =>
+          flagsOf({
+            ...common,
+            ...clickhouse(),
+            storeFolder: foldersOf(data).store,
+            ...kafkaFlagsFor(options, 'ingest'),
+          }),
         ...traced('ingest'),
       }),
       start({

@@ -9,10 +9,11 @@ import type { QueueWriter } from '../queue/contract.ts'
 import type { Budget } from './budget.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { Figures, Transport } from './figures.ts'
-import type { RequestIdOf } from './hash.ts'
+import type { RequestIdOf } from '../queue/request-id.ts'
 import { inflate, type Coding } from './inflate.ts'
 import type { Parts } from './parts.ts'
 import type { Peers } from './peers.ts'
+import { recordsOf, withTooLarge } from './records.ts'
 import { deadlinePassed, memoryFull, queueTooSlow, type Refusal, refusalOf, tooLarge, tooSlow } from './refusal.ts'
 import type { Expiring, Sweep } from './sweep.ts'
 
@@ -147,25 +148,21 @@ export abstract class Exchange implements Expiring {
   async #store(body: Uint8Array): Promise<void> {
     const { queue, figures, requestIdOf } = this.services
     const checked = checkTraces(body)
+    let accepted: Accepted = checked
     if (checked.spans > 0) {
       if (checked.body !== body) this.hold(checked.body.length)
-      if (checked.body.length > queue.maxRecordBytes) throw tooLarge(queue.maxRecordBytes)
-      const record = {
-        tenant: defaultTenant,
-        signal: 'traces' as const,
-        receivedAt: nowNanos(),
-        requestId: requestIdOf(defaultTenant, body),
-        itemCount: checked.spans,
-        body: checked.body,
-      }
+      const facts = { tenant: defaultTenant, signal: 'traces' as const, receivedAt: nowNanos() }
+      const { records, tooLarge } = recordsOf(facts, body, checked, queue.maxRecordBytes, requestIdOf)
+      for (const record of records) if (record.body !== checked.body) this.hold(record.body.length)
+      if (tooLarge > 0) accepted = withTooLarge(checked, tooLarge, queue.maxRecordBytes)
       this.#inQueue = new AbortController()
-      await queue.append([record], this.#inQueue.signal)
-      figures.accepted[this.transport] += checked.spans
+      await queue.append(records, this.#inQueue.signal)
+      figures.accepted[this.transport] += checked.spans - tooLarge
     }
-    figures.rejected[this.transport] += checked.rejected
+    figures.rejected[this.transport] += accepted.rejected
     if (this.#answered) return
     this.#answered = true
-    this.sendAccepted(checked)
+    this.sendAccepted(accepted)
   }
 
   /** The only answer but success; without effect once answered. */

@@ -9,7 +9,7 @@ import { createCollector, type Collector, type CollectorOptions } from './collec
 
 /** A queue in memory, for tests and benches: keeps copies of what was appended, at once or when told. */
 export class MemoryQueue implements QueueWriter {
-  readonly maxRecordBytes = 64 * 1024 * 1024
+  maxRecordBytes = 64 * 1024 * 1024
   readonly records: QueueRecord[] = []
   /** What the next appends do before they settle; keeps nothing when it rejects. */
   before: (signal: AbortSignal) => Promise<void> | undefined = () => undefined

@@ -10,6 +10,8 @@ export interface QueueUnderTest {
   reader(): Promise<QueueReader>
   /** Makes a second member take the first one's partition: `first` is fenced once it settles. */
   fence?(first: QueueReader): Promise<void>
+  /** Closes all members of the queue, that of `fence` included. */
+  closeAll?(): Promise<void>
   /** Closes and removes everything that is left. */
   destroy(): Promise<void>
 }
@@ -293,6 +295,22 @@ export function describeQueue(name: string, fenced: boolean, setup: () => Promis
       await queue.fence?.(reader)
       await expect(assignment.commit(2n, '')).rejects.toThrow()
       await expect(assignment.commit(2n, '')).rejects.toThrow()
+      expect(assignment.revoked.aborted).toBe(true)
+      expect(assignment.owned()).toBe(false)
+      await expect(assignment.read(1n, { maxBytes: 1000, maxWaitMs: 0 })).rejects.toThrow()
+    })
+
+    test('what a fenced member tried to commit is not there', async () => {
+      const writer = await openWriter()
+      await append(writer, 0, 1)
+      const first = await openReader()
+      await first.assignment.commit(1n, 'the last that counts')
+      await queue.fence?.(first.reader)
+      await expect(first.assignment.commit(2n, 'too late')).rejects.toThrow()
+      await queue.closeAll?.()
+      const { assignment } = await openReader()
+      expect(assignment.committed).toEqual({ next: 1n, note: 'the last that counts' })
+      expect((await readAll(assignment, 1n, 1)).length).toBe(1)
     })
   })
 }

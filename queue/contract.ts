@@ -62,7 +62,14 @@ export interface Assignment {
 }
 
 export interface QueueBatch {
-  readonly records: readonly { readonly offset: bigint; readonly record: QueueRecord }[]
+  readonly records: readonly QueueBatchRecord[]
   /** Where to read on: last offset + 1, or `from` of an empty batch; further where records behind are lost. */
   readonly next: bigint
+}
+
+export interface QueueBatchRecord {
+  readonly offset: bigint
+  readonly record: QueueRecord
+  /** Why the queue cannot tell what this is: to be set aside. `record` then has what is known of it. */
+  readonly unreadable?: string
 }

@@ -77,8 +77,9 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await writer.stored({ ...at, partition: 1 }, 100n, 103n, within())).toBe(0n)
         const since = 1_767_300_000_000_000_000n as Nanos
         const requests = await writer.recentRequests(at, since, 0n, 1_000n, within())
-        expect(requests.map(({ offset }) => Number(offset))).toEqual([100, 101, 102, 103])
-        expect(await writer.recentRequests(at, since, 101n, 102n, within())).toEqual(requests.slice(1, 3))
+        expect(requests.map(({ offset }) => offset)).toEqual([100n, 101n, 102n, 103n])
+        const some = await writer.recentRequests(at, since, 101n, 102n, within())
+        expect(some.map(({ offset }) => offset)).toEqual([101n, 102n])
         const later = (since + 100_000_000_000_000n) as Nanos
         expect(await writer.recentRequests(at, later, 0n, 1_000n, within())).toEqual([])
       })

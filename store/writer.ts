@@ -158,7 +158,7 @@ export function createWriter({ servers, cluster, folder }: WriterOptions): Block
       }
       return [...lowest]
         .map(([requestId, offset]) => ({ requestId, offset }))
-        .sort((a, b) => (a.offset < b.offset ? -1 : 1))
+        .toSorted((a, b) => (a.offset < b.offset ? -1 : 1))
     },
   }
 }

@@ -9,7 +9,7 @@ import { dirname, join, normalize, sep } from 'node:path'
 const table: Readonly<Record<string, readonly string[]>> = {
   base: [],
   otlp: ['base'],
-  collector: ['base', 'otlp', 'queue/contract.ts'],
+  collector: ['base', 'otlp', 'queue/contract.ts', 'queue/request-id.ts'],
   queue: ['base'],
   ingest: ['base', 'otlp', 'queue/contract.ts', 'store/contract.ts', 'store/schema'],
   store: ['base'],

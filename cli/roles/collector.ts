@@ -1,10 +1,10 @@
 import { createCollector } from '../../collector/collector.ts'
-import { createDiskWriter } from '../../queue/disk/writer.ts'
 import { type Address, formatAddress } from '../address.ts'
-import { foldersOf } from '../folders.ts'
+import type { KafkaTopicFlags } from '../kafka-options.ts'
+import { createQueueWriter } from '../queue.ts'
 import type { RoleContext, RunningRole } from '../role.ts'
 
-export interface CollectorRoleOptions {
+export interface CollectorRoleOptions extends KafkaTopicFlags {
   readonly otlpHttp: Address
   readonly otlpGrpc: Address
   readonly data: string
@@ -12,10 +12,10 @@ export interface CollectorRoleOptions {
   readonly allowedOrigin: readonly string[]
 }
 
-/** OTLP in, disk log out. */
+/** OTLP in, queue out. */
 export async function startCollector(options: CollectorRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, signal } = context
-  const queue = createDiskWriter({ folder: foldersOf(options.data).queue, maxBytes: options.queueSize, log, metrics })
+  const queue = await createQueueWriter(options, context)
   await queue.open(signal)
   const collector = createCollector({
     http: options.otlpHttp,

@@ -1,14 +1,15 @@
 import { createBlockBuilder } from '../../ingest/blocks/builder.ts'
 import { createIngest } from '../../ingest/ingest.ts'
 import { createSetAside } from '../../ingest/set-aside.ts'
-import { createDiskReader } from '../../queue/disk/reader.ts'
 import { createAgeRetention } from '../../store/age-retention.ts'
 import type { ClickHouseOptions } from '../clickhouse-options.ts'
 import { foldersOf } from '../folders.ts'
+import type { KafkaGroupFlags } from '../kafka-options.ts'
+import { createQueueReader } from '../queue.ts'
 import type { RoleContext, RunningRole } from '../role.ts'
 import { bringUpToDate, storeOf } from '../store.ts'
 
-export interface IngestRoleOptions extends ClickHouseOptions {
+export interface IngestRoleOptions extends ClickHouseOptions, KafkaGroupFlags {
   readonly data: string
   /** Days to keep; undefined: all. */
   readonly retention?: number
@@ -16,7 +17,7 @@ export interface IngestRoleOptions extends ClickHouseOptions {
   readonly storeFolder?: string
 }
 
-/** Disk log in, ClickHouse blocks out; makes the tables of a store that is not our own, and forgets its oldest days. */
+/** Queue in, ClickHouse blocks out; makes the tables of a store that is not our own, and forgets its oldest days. */
 export async function startIngest(options: IngestRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, signal } = context
   const folders = foldersOf(options.data)
@@ -27,7 +28,7 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     isElsewhere && options.retention !== undefined
       ? createAgeRetention({ store, retentionDays: options.retention, log })
       : undefined
-  const queue = createDiskReader({ folder: folders.queue, log, metrics })
+  const queue = await createQueueReader(options, context)
   await queue.open(signal)
   const ingest = createIngest({
     queue,
@@ -43,7 +44,9 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     facts: {},
     health: () => {
       const own = ingest.health()
-      return own.ok && retention ? retention.health() : own
+      if (!own.ok) return own
+      const queued = queue.health()
+      return queued.ok && retention ? retention.health() : queued
     },
     async close(deadline) {
       await retention?.close(deadline)

@@ -383,7 +383,13 @@ test('a partition that is taken away is left alone at once', async () => {
 test('without any commit reading begins after what is stored', async () => {
   const queue = queueOf(spans('a'), spans('b'), spans('c'))
   const store = new FakeStore()
-  store.rows.push({ span: 'b', offset: '1', requestId: '1', receivedAt: midnight.toString() })
+  store.rows.push({
+    span: 'b',
+    source: `${at.logId}/${at.partition}`,
+    offset: '1',
+    requestId: '1',
+    receivedAt: midnight.toString(),
+  })
   await start(queue, store)
   await drained(queue)
   expect(stored(store)).toEqual(['b', 'c'])

@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
-import type { Assignment, QueueBatch, QueueRecord } from '../../queue/contract.ts'
+import type { Assignment, QueueBatch, QueueBatchRecord, QueueRecord } from '../../queue/contract.ts'
 import type { BlockBuilder } from '../contract.ts'
 import type { SetAside } from '../set-aside.ts'
 import type { ResentWindow } from './resent-window.ts'
@@ -107,9 +107,10 @@ export class Filler {
         if (this.#isLittle(batch)) await cutShort(this.#limits.maxWaitMs, cut, signal)
       }
       let bytes = 0
-      for (const { offset, record } of batch.records) {
+      for (const read of batch.records) {
+        const { record } = read
         if (cut.aborted || this.#mustCutBefore(filling, record)) return filling.done()
-        const taken = await this.#take(filling, offset, record, undefined, cut, signal)
+        const taken = await this.#take(filling, read, undefined, cut, signal)
         if (taken === 'cut') return filling.done()
         if (taken === 'too large') {
           // It is in the columns already: build what came before it once more.
@@ -149,8 +150,8 @@ export class Filler {
   ): Promise<Filled> {
     builder.reset()
     const filling = new Filling(builder, first)
-    await this.#each(first, last, signal, async (offset, record) => {
-      if ((await this.#take(filling, offset, record, left, signal, signal)) === 'too large') {
+    await this.#each(first, last, signal, async (read) => {
+      if ((await this.#take(filling, read, left, signal, signal)) === 'too large') {
         throw new AppError('BUG', `BUG: the block ${first} to ${last} is too large when built again`)
       }
     })
@@ -160,7 +161,7 @@ export class Filler {
   /** Offsets of the records in [first, last]. */
   async offsets(first: bigint, last: bigint, signal: AbortSignal): Promise<bigint[]> {
     const offsets: bigint[] = []
-    await this.#each(first, last, signal, (offset) => offsets.push(offset))
+    await this.#each(first, last, signal, ({ offset }) => offsets.push(offset))
     return offsets
   }
 
@@ -184,14 +185,14 @@ export class Filler {
     first: bigint,
     last: bigint,
     signal: AbortSignal,
-    take: (offset: bigint, record: QueueRecord) => unknown,
+    take: (read: QueueBatchRecord) => unknown,
   ): Promise<void> {
     let empty = 0
     for (let next = first; next <= last;) {
       const batch = await this.#read(next, idleReadMs, signal, signal)
-      for (const { offset, record } of batch.records) {
-        if (offset > last) break
-        await take(offset, record)
+      for (const read of batch.records) {
+        if (read.offset > last) break
+        await take(read)
       }
       empty = batch.next === next ? empty + 1 : 0
       next = batch.next
@@ -207,18 +208,18 @@ export class Filler {
   /** Takes the record into the block or leaves it out. */
   async #take(
     filling: Filling,
-    offset: bigint,
-    record: QueueRecord,
+    { offset, record, unreadable }: QueueBatchRecord,
     left: ReadonlyMap<bigint, Left> | undefined,
     cut: AbortSignal,
     signal: AbortSignal,
   ): Promise<Taken> {
     const decided = left?.get(offset)
-    if (decided === 'resent' || (!left && this.#window.isResent(record.requestId, offset, record.receivedAt))) {
+    const resent = !left && !unreadable && this.#window.isResent(record.requestId, offset, record.receivedAt)
+    if (decided === 'resent' || resent) {
       filling.leave(offset, record, 'resent')
       return 'taken'
     }
-    if (filling.builder === undefined) {
+    if (filling.builder === undefined && !unreadable) {
       try {
         filling.builder = await this.#lease(cut)
       } catch {
@@ -226,7 +227,7 @@ export class Filler {
         return 'cut'
       }
     }
-    const reason = decided === undefined ? this.#add(filling, filling.builder, offset, record) : undefined
+    const reason = decided === undefined ? (unreadable ?? this.#add(filling, offset, record)) : undefined
     if (reason === tooLargeTogether) return 'too large'
     if (decided === undefined && reason === undefined) {
       filling.take(offset, record)
@@ -239,12 +240,8 @@ export class Filler {
   }
 
   /** Adds the record to the block; returns why it cannot be. */
-  #add(
-    filling: Filling,
-    builder: BlockBuilder,
-    offset: bigint,
-    record: QueueRecord,
-  ): string | typeof tooLargeTogether | undefined {
+  #add(filling: Filling, offset: bigint, record: QueueRecord): string | typeof tooLargeTogether | undefined {
+    const builder = filling.builder as BlockBuilder
     if (record.signal !== 'traces') return `${record.signal} cannot be stored by this version`
     if (record.itemCount > hardMaxRows) return `more than ${hardMaxRows} spans in one request`
     try {

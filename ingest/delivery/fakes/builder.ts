@@ -13,6 +13,8 @@ export interface FakeBody {
 /** A row of the fake store. */
 export interface FakeRow {
   readonly span: string
+  /** Log id and partition. */
+  readonly source: string
   readonly offset: string
   readonly requestId: string
   readonly receivedAt: string
@@ -27,12 +29,13 @@ export function createFakeBuilder(): BlockBuilder {
   let rows: FakeRow[] = []
   let taken: Buffer | undefined
   return {
-    add(record: QueueRecord, _at: TopicPartition, offset: bigint) {
+    add(record: QueueRecord, at: TopicPartition, offset: bigint) {
       const body = JSON.parse(Buffer.from(record.body).toString()) as FakeBody
       if (body.unreadable === 'builder') throw new AppError('BAD_INPUT', 'cannot be read')
       for (const span of body.spans) {
         rows.push({
           span,
+          source: `${at.logId}/${at.partition}`,
           offset: offset.toString(),
           requestId: record.requestId.toString(),
           receivedAt: record.receivedAt.toString(),

@@ -86,23 +86,23 @@ export class FakeStore {
         this.#apply(block, token, text)
         if (chosen === 'answer lost') throw new AppError('UNAVAILABLE', 'answer lost')
       },
-      stored: (_at: Source, first, last, signal) =>
+      stored: (at: Source, first, last, signal) =>
         ask('stored', signal, () => {
           const now = performance.now()
-          const seen = this.rows.filter((row) => (this.#lagging.get(row) ?? 0) <= now)
+          const seen = this.#of(at).filter((row) => (this.#lagging.get(row) ?? 0) <= now)
           return BigInt(seen.filter((row) => within(row, first, last)).length)
         }),
-      highest: (_at, signal) =>
+      highest: (at, signal) =>
         ask('highest', signal, () =>
-          this.rows.reduce<bigint | undefined>(
+          this.#of(at).reduce<bigint | undefined>(
             (most, { offset }) => (most === undefined || BigInt(offset) > most ? BigInt(offset) : most),
             undefined,
           ),
         ),
-      recentRequests: (_at, since: Nanos, first, last, signal) =>
+      recentRequests: (at, since: Nanos, first, last, signal) =>
         ask('recent', signal, () => {
           const lowest = new Map<bigint, bigint>()
-          for (const row of this.rows.filter((each) => within(each, first, last))) {
+          for (const row of this.#of(at).filter((each) => within(each, first, last))) {
             const [id, offset] = [BigInt(row.requestId), BigInt(row.offset)]
             if (BigInt(row.receivedAt) >= since && offset < (lowest.get(id) ?? offset + 1n)) lowest.set(id, offset)
           }
@@ -120,6 +120,10 @@ export class FakeStore {
 
   forgetTokens(): void {
     this.#tokens.clear()
+  }
+
+  #of({ logId, partition }: Source): FakeRow[] {
+    return this.rows.filter(({ source }) => source === `${logId}/${partition}`)
   }
 
   /** @param without the shard that does not store its part */

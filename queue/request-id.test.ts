@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import xxhash, { type XXHashAPI } from 'xxhash-wasm'
 import { defaultTenant, type TenantId } from '../base/units.ts'
-import { loadRequestIdOf, type RequestIdOf } from './hash.ts'
+import { loadRequestIdOf, type RequestIdOf } from './request-id.ts'
 
 let xx: XXHashAPI
 let requestIdOf: RequestIdOf

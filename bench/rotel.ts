@@ -41,7 +41,7 @@ export async function installRotel(): Promise<Rotel | undefined> {
 
 /** CPU microseconds a span of receiving it over OTLP/HTTP and throwing it away: the unit R of the targets. */
 export async function measureR(rotel: Rotel, seconds: number, connections: number): Promise<number> {
-  await using running = await start(rotel, ['--exporter', 'blackhole'])
+  await using running = await startRotel(rotel, ['--exporter', 'blackhole'])
   const load = { ...benchBodies, url: running.url, connections }
   await sendLoad({ ...load, seconds: 1 })
   const before = usageOf(running.pid).cpuSeconds
@@ -70,7 +70,7 @@ export async function measureRotelStores(rotel: Rotel, seconds: number, connecti
     const owner = { secret: store.secret }
     for (const statement of rotelSchema) await ask(store.url, statement, owner)
     const flags = { endpoint: store.url, database: 'weft', user: 'weft', password: store.secret, compression: 'none' }
-    await using running = await start(rotel, [
+    await using running = await startRotel(rotel, [
       '--exporter',
       'clickhouse',
       ...Object.entries(flags).flatMap(([name, value]) => [`--clickhouse-exporter-${name}`, value]),
@@ -112,12 +112,13 @@ async function unchanged(count: () => Promise<number>): Promise<number> {
   }
 }
 
-interface RunningRotel extends AsyncDisposable {
+export interface RunningRotel extends AsyncDisposable {
   readonly url: string
   readonly pid: number
 }
 
-async function start(rotel: Rotel, flags: readonly string[]): Promise<RunningRotel> {
+/** Starts it with OTLP receivers on free loopback ports. */
+export async function startRotel(rotel: Rotel, flags: readonly string[]): Promise<RunningRotel> {
   const [http, grpc] = [await freePort(), await freePort()]
   const child = spawn(
     rotel.program,

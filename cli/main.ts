@@ -66,6 +66,7 @@ const collectorCommand = role<CollectorOptions>(
   .addOption(options.data())
   .addOption(options.queueSize())
   .addOption(options.allowedOrigin())
+  .addOption(options.memory('512MiB'))
 addKafkaOptions(collectorCommand, 'topic')
 
 type IngestOptions = IngestRoleOptions & RoleOptions
@@ -99,6 +100,7 @@ withClickHouse(queryApi)
   .addOption(options.otlpGrpc())
   .addOption(options.basePath())
   .addOption(options.allowedHost())
+  .addOption(options.memory('512MiB'))
 
 withClickHouse(
   weft.command('migrate').description("make the store's tables, or bring them up to date; on all servers of a cluster"),

@@ -114,7 +114,8 @@ export async function besideBareSql(data: string, times: number): Promise<string
     folder: join(data, 'store'),
     database: 'weft',
     maxMemoryBytes: 2 ** 30,
-    sessions: { owner: 0, guest: 0 },
+    sessions: { owner: 0, guest: 0, insert: 0 },
+    moreConfig: '',
     maxWaitMs: 0,
     log: silentLog,
   })

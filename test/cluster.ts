@@ -68,6 +68,9 @@ export async function startRole(
 
 /** Collectors and ingest workers around one Kafka topic and one store. */
 export interface Cluster {
+  readonly topic: string
+  /** Of all the ingest workers. */
+  readonly group: string
   readonly store: TestStore
   startCollector(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
   startIngest(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
@@ -85,13 +88,16 @@ export async function startCluster(kafka: string, topic: string): Promise<Cluste
     return role
   }
   const common = { kafka, 'kafka-topic': topic, data }
+  const group = `group-of-${topic}`
   return {
     store,
+    topic,
+    group,
     startCollector: (flags = {}) => start('collector', { ...common, 'otlp-http': '0', 'otlp-grpc': '0', ...flags }),
     startIngest: (flags = {}) =>
       start(
         'ingest',
-        { ...common, 'kafka-group': `group-of-${topic}`, 'clickhouse-url': store.url, ...flags },
+        { ...common, 'kafka-group': group, 'clickhouse-url': store.url, ...flags },
         { WEFT_CLICKHOUSE_PASSWORD: store.secret },
       ),
     async close() {

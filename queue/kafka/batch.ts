@@ -45,12 +45,12 @@ export const batchOverhead = headBytes
  */
 export function encodeBatch(records: readonly BatchRecord[], timestamp: bigint): Buffer {
   const bytes = records.reduce((sum, record) => sum + recordBytes(record), headBytes)
-  const plain = Buffer.allocUnsafe(bytes)
+  const plain = scratchOf(bytes)
   let end = headBytes
   for (const [index, record] of records.entries()) end = writeRecord(plain, end, record, index)
   const packed = zstdCompressSync(plain.subarray(headBytes, end), compression)
   const pays = packed.length < end - headBytes
-  const batch = pays ? Buffer.concat([plain.subarray(0, headBytes), packed]) : plain.subarray(0, end)
+  const batch = pays ? Buffer.concat([plain.subarray(0, headBytes), packed]) : Buffer.from(plain.subarray(0, end))
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.length - lengthFrom, 8)
   batch.writeInt32BE(-1, 12)
@@ -65,6 +65,16 @@ export function encodeBatch(records: readonly BatchRecord[], timestamp: bigint):
   batch.writeInt32BE(records.length, 57)
   batch.writeUInt32BE(crc32c(batch.subarray(checkedFrom)), crcAt)
   return batch
+}
+
+const maxScratchBytes = 2 * 1024 * 1024
+let scratch = Buffer.alloc(0)
+
+/** For one batch while it is packed: used again, so that no megabytes wait for the garbage collector. */
+function scratchOf(bytes: number): Buffer {
+  if (bytes > maxScratchBytes) return Buffer.allocUnsafeSlow(bytes)
+  if (scratch.length < bytes) scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, maxScratchBytes))
+  return scratch
 }
 
 function writeRecord(out: Buffer, at: number, record: BatchRecord, index: number): number {

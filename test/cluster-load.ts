@@ -23,6 +23,7 @@ export interface UnderLoadOptions {
   readonly partitions?: number
   readonly load?: Partial<LoadOptions>
   readonly collector?: Readonly<Record<string, string>>
+  readonly collectorEnv?: Readonly<Record<string, string>>
 }
 
 /**
@@ -31,7 +32,7 @@ export interface UnderLoadOptions {
  */
 export async function underLoad(
   kafka: string,
-  { what, rate, partitions = 6, load: given, collector: flags }: UnderLoadOptions,
+  { what, rate, partitions = 6, load: given, collector: flags, collectorEnv }: UnderLoadOptions,
   body: (under: UnderLoad) => Promise<readonly RoleProcess[]>,
 ): Promise<Verdict> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-ledger-'))
@@ -40,7 +41,7 @@ export async function underLoad(
   const ended = new AbortController()
   let load: Promise<LoadResult> | undefined
   try {
-    const collector = await cluster.startCollector({ 'kafka-partitions': String(partitions), ...flags })
+    const collector = await cluster.startCollector({ 'kafka-partitions': String(partitions), ...flags }, collectorEnv)
     load = runLoad({
       url: `http://${collector.facts['otlpHttp']}`,
       rate,

@@ -66,14 +66,16 @@ export async function startRole(
   }
 }
 
+type Flags = Readonly<Record<string, string>>
+
 /** Collectors and ingest workers around one Kafka topic and one store. */
 export interface Cluster {
   readonly topic: string
   /** Of all the ingest workers. */
   readonly group: string
   readonly store: TestStore
-  startCollector(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
-  startIngest(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
+  startCollector(flags?: Flags, env?: Flags): Promise<RoleProcess>
+  startIngest(flags?: Flags, env?: Flags): Promise<RoleProcess>
   /** Ends everything and removes its data. */
   close(): Promise<void>
 }
@@ -93,12 +95,13 @@ export async function startCluster(kafka: string, topic: string): Promise<Cluste
     store,
     topic,
     group,
-    startCollector: (flags = {}) => start('collector', { ...common, 'otlp-http': '0', 'otlp-grpc': '0', ...flags }),
-    startIngest: (flags = {}) =>
+    startCollector: (flags = {}, env = {}) =>
+      start('collector', { ...common, 'otlp-http': '0', 'otlp-grpc': '0', ...flags }, env),
+    startIngest: (flags = {}, env = {}) =>
       start(
         'ingest',
         { ...common, 'kafka-group': group, 'clickhouse-url': store.url, ...flags },
-        { WEFT_CLICKHOUSE_PASSWORD: store.secret },
+        { WEFT_CLICKHOUSE_PASSWORD: store.secret, ...env },
       ),
     async close() {
       for (const role of roles) await role.kill()

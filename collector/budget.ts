@@ -20,22 +20,17 @@ export class Budget {
   }
 
   /**
-   * Takes what a new request needs. False when the limit would be passed or the peer's share; then nothing is taken.
+   * False when the limit would be passed or the peer's share; then nothing is taken.
    *
-   * @param own what the request holds already
+   * @param own what the request for which it is taken holds already
    */
-  admit(peer: string, bytes: number, own = 0): boolean {
+  take(peer: string, bytes: number, own: number): boolean {
+    const free = this.limit - this.#used - bytes
     const held = this.#byPeer.get(peer) ?? 0
     // Whatever fits is taken from a peer that holds nothing else: no request is too large for its share.
-    if (held > own && held + bytes > shareOfFree * (this.limit - this.#used - bytes)) return false
-    return this.take(peer, bytes)
-  }
-
-  /** Takes more for a request that was admitted. False when the limit would be passed; then nothing is taken. */
-  take(peer: string, bytes: number): boolean {
-    if (this.#used + bytes > this.limit) return false
+    if (free < 0 || (held > own && held + bytes > shareOfFree * free)) return false
     this.#used += bytes
-    this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + bytes)
+    this.#byPeer.set(peer, held + bytes)
     return true
   }
 

@@ -91,7 +91,7 @@ export abstract class Exchange implements Expiring {
       return false
     }
     const reserved = this.#needed(declaredBytes)
-    if (!this.services.budget.admit(this.#peer, reserved + exchangeBytes)) {
+    if (!this.services.budget.take(this.#peer, reserved + exchangeBytes, 0)) {
       this.refuse(memoryFull())
       return false
     }
@@ -105,7 +105,7 @@ export abstract class Exchange implements Expiring {
   protected expect(bytes: number): void {
     const more = this.#needed(bytes) - this.#reserved
     if (more <= 0) return
-    if (!this.services.budget.admit(this.#peer, more, this.#held)) throw memoryFull()
+    if (!this.services.budget.take(this.#peer, more, this.#held)) throw memoryFull()
     this.#held += more
     this.#reserved += more
   }
@@ -121,7 +121,7 @@ export abstract class Exchange implements Expiring {
   /** Counts bytes that are kept in memory from now on. Throws when there is no room. */
   protected hold(bytes: number): void {
     const more = Math.max(bytes - this.#reserved, 0)
-    if (more > 0 && !this.services.budget.take(this.#peer, more)) throw memoryFull()
+    if (more > 0 && !this.services.budget.take(this.#peer, more, this.#held)) throw memoryFull()
     this.#held += more
     this.#reserved -= bytes - more
   }

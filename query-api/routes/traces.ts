@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { nowNanos } from '../../base/clock.ts'
 import { AppError } from '../../base/errors.ts'
+import { collectGarbage } from '../http/garbage.ts'
 import type { Slots } from '../http/slots.ts'
 import { parseDuration, parseWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
@@ -43,6 +44,7 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
       let parts = await wholeParts(asker, traceId)
       if (parts === undefined) {
         await enter(context.slots.large)
+        await collectGarbage()
         parts = await largeParts(asker, traceId)
       }
       return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))

@@ -15,16 +15,21 @@ export interface CrashOptions {
   readonly everyMs: readonly [least: number, most: number]
   /** Spans a second while it lasts. */
   readonly rate: number
+  /** Further flags of `weft up`. */
+  readonly flags?: readonly string[]
+  /** Kills something else, and starts it again, after each kill of a role. */
+  meanwhile?(): Promise<void>
 }
 
 /**
  * Keeps `weft up` under load, kills roles with SIGKILL, and holds what is stored, shown and counted to the ledger of what
  * was acknowledged: each span once.
  */
-export async function crash({ roles, kills, everyMs, rate }: CrashOptions): Promise<Verdict> {
+export async function crash(options: CrashOptions): Promise<Verdict> {
+  const { roles, kills, everyMs, rate, flags = [] } = options
   const folder = mkdtempSync(join(tmpdir(), 'weft-ledger-'))
   const ledger = join(folder, 'ledger')
-  const weft = await startWeft()
+  const weft = await startWeft({ flags })
   try {
     const ended = new AbortController()
     const load = runLoad({
@@ -43,6 +48,7 @@ export async function crash({ roles, kills, everyMs, rate }: CrashOptions): Prom
       await new Promise((resolve) => setTimeout(resolve, everyMs[0] + Math.random() * (everyMs[1] - everyMs[0])))
       const pid = await eventually(() => weft.pid(role), 30_000)
       process.kill(pid, 'SIGKILL')
+      await options.meanwhile?.()
       await eventually(() => weft.pid(role) !== pid && weft.pid(role) !== undefined, 30_000)
     }
     await new Promise((resolve) => setTimeout(resolve, 1_000))

@@ -12,7 +12,7 @@ export interface Verdict {
 }
 
 /** Runs a read-only query at the store's HTTP interface; rows of tab-separated columns. */
-export async function sql(weft: RunningWeft, query: string): Promise<string[][]> {
+export async function sql(weft: Pick<RunningWeft, 'clickhouse'>, query: string): Promise<string[][]> {
   const response = await fetch(weft.clickhouse, { method: 'POST', body: `${query} FORMAT TabSeparated` })
   const text = await response.text()
   if (response.status !== 200) throw new Error(text)
@@ -30,6 +30,15 @@ export async function metric(weft: RunningWeft, name: string): Promise<number> {
 /** Waits until nothing is queued and two counts agree, then holds the store to the ledger. */
 export async function judge(weft: RunningWeft, ledger: string, withinMs = 120_000): Promise<Verdict> {
   await eventually(async () => (await metric(weft, 'weft_queue_lag_items')) === 0, withinMs)
+  return compare(weft, ledger, withinMs)
+}
+
+/** Holds the store to the ledger, once its count does not change any more. */
+export async function compare(
+  weft: Pick<RunningWeft, 'clickhouse'>,
+  ledger: string,
+  withinMs = 120_000,
+): Promise<Verdict> {
   const count = async () => (await sql(weft, 'SELECT count() FROM weft.spans'))[0]?.[0]
   let before = await count()
   await eventually(async () => {

@@ -41,7 +41,7 @@ export async function installRotel(): Promise<Rotel | undefined> {
 
 /** CPU microseconds a span of receiving it over OTLP/HTTP and throwing it away: the unit R of the targets. */
 export async function measureR(rotel: Rotel, seconds: number, connections: number): Promise<number> {
-  await using running = await start(rotel, ['--exporter', 'blackhole'])
+  await using running = await startRotel(rotel, ['--exporter', 'blackhole'])
   const load = { ...benchBodies, url: running.url, connections }
   await sendLoad({ ...load, seconds: 1 })
   const before = usageOf(running.pid).cpuSeconds
@@ -70,7 +70,7 @@ export async function measureRotelStores(rotel: Rotel, seconds: number, connecti
     const owner = { secret: store.secret }
     for (const statement of rotelSchema) await ask(store.url, statement, owner)
     const flags = { endpoint: store.url, database: 'weft', user: 'weft', password: store.secret, compression: 'none' }
-    await using running = await start(rotel, [
+    await using running = await startRotel(rotel, [
       '--exporter',
       'clickhouse',
       ...Object.entries(flags).flatMap(([name, value]) => [`--clickhouse-exporter-${name}`, value]),
@@ -101,6 +101,29 @@ export async function measureRotelStores(rotel: Rotel, seconds: number, connecti
   }
 }
 
+/** CPU microseconds a span of receiving it over OTLP/HTTP and having it acknowledged by Kafka, compressed as ours is. */
+export async function measureRotelKafka(
+  rotel: Rotel,
+  brokers: string,
+  seconds: number,
+  connections: number,
+): Promise<number> {
+  const exporter = { brokers, 'traces-topic': 'otlp_spans_rotel', compression: 'zstd', acks: 'all' }
+  await using running = await startRotel(rotel, [
+    '--exporter',
+    'kafka',
+    ...Object.entries(exporter).flatMap(([name, value]) => [`--kafka-exporter-${name}`, value]),
+  ])
+  const load = { ...benchBodies, url: running.url, connections }
+  await sendLoad({ ...load, seconds: 1 })
+  await pause(1_000)
+  const before = usageOf(running.pid).cpuSeconds
+  const sent = await sendLoad({ ...load, seconds })
+  // What it still has in hand goes to Kafka.
+  await pause(2_000)
+  return ((usageOf(running.pid).cpuSeconds - before) * 1e6) / sent.spans
+}
+
 /** The number once it has stayed the same for 3 s. */
 async function unchanged(count: () => Promise<number>): Promise<number> {
   for (let last = -1, changed = performance.now(); ;) {
@@ -112,12 +135,13 @@ async function unchanged(count: () => Promise<number>): Promise<number> {
   }
 }
 
-interface RunningRotel extends AsyncDisposable {
+export interface RunningRotel extends AsyncDisposable {
   readonly url: string
   readonly pid: number
 }
 
-async function start(rotel: Rotel, flags: readonly string[]): Promise<RunningRotel> {
+/** Starts it with OTLP receivers on free loopback ports. */
+export async function startRotel(rotel: Rotel, flags: readonly string[]): Promise<RunningRotel> {
   const [http, grpc] = [await freePort(), await freePort()]
   const child = spawn(
     rotel.program,

@@ -68,6 +68,7 @@ const collectorCommand = role<CollectorOptions>(
   .addOption(options.queueSize())
   .addOption(options.allowedOrigin())
   .addOption(options.drain())
+  .addOption(options.memory('512MiB'))
 addKafkaOptions(collectorCommand, 'topic')
 
 type IngestOptions = IngestRoleOptions & RoleOptions
@@ -76,7 +77,11 @@ const ingestCommand = role<IngestOptions>(
   'take requests off the queue and insert them exactly once',
   async (given, context) => (await import('./roles/ingest.ts')).startIngest(given, context),
 )
-withClickHouse(ingestCommand).addOption(options.data()).addOption(options.dropAfter()).addOption(options.storeFolder())
+withClickHouse(ingestCommand)
+  .addOption(options.data())
+  .addOption(options.dropAfter())
+  .addOption(options.storeFolder())
+  .addOption(options.memory('512MiB'))
 addKafkaOptions(ingestCommand, 'group')
 
 type StoreOptions = StoreRoleOptions & RoleOptions
@@ -102,6 +107,7 @@ withClickHouse(queryApi)
   .addOption(options.basePath())
   .addOption(options.allowedHost())
   .addOption(options.drain())
+  .addOption(options.memory('512MiB'))
 
 withClickHouse(
   weft.command('migrate').description("make the store's tables, or bring them up to date; on all servers of a cluster"),

@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { normalBasePath } from '../query-api/http/base-path.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
-import { parseBytes, parseDays, parseDiskLimit, parseSeconds, parseSwitch } from './quantities.ts'
+import { parseBytes, parseDays, parseDiskLimit, parseMemory, parseSeconds, parseSwitch } from './quantities.ts'
 
 // Every option is a flag and an environment variable, and means the same wherever it stands: one place for both.
 
@@ -54,6 +54,11 @@ export const queueSize = () =>
     .env('WEFT_QUEUE_SIZE')
     .argParser(parseBytes)
     .default(4 * 2 ** 30, '4GiB')
+export const memory = (standard: string) =>
+  new Option('--memory <bytes>', 'what the process may take of the memory; it refuses or waits instead of taking more')
+    .env('WEFT_MEMORY')
+    .argParser(parseMemory)
+    .default(parseMemory(standard), standard)
 export const storeMemory = () =>
   new Option('--store-memory <bytes>', "memory limit of the store's engine")
     .env('WEFT_STORE_MEMORY')

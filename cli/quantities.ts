@@ -22,6 +22,13 @@ export function parseBytes(text: string): number {
   return bytes
 }
 
+/** What a process can live in, as `parseBytes` reads it. */
+export function parseMemory(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes < 256 * 2 ** 20) throw new InvalidArgumentError('Expected at least 256MiB.')
+  return bytes
+}
+
 /** A part of the volume (0 to 1) from `80%`, or bytes as `parseBytes` reads them. */
 export function parseDiskLimit(text: string): { readonly fraction: number } | { readonly bytes: number } {
   const match = /^(\d+(?:\.\d+)?)%$/.exec(text)

@@ -11,6 +11,11 @@ import { Asker, type Facts, type Message } from './messages.ts'
 
 /** How long a role may take to finish what it has begun before it is ended all the same. */
 export const stopWithinMs = 25_000
+/**
+ * The same where the supervising process is gone: the other roles end at this moment too, so what needs them would wait in
+ * vain, and a new start wants the locks. What is unfinished lies in the queue.
+ */
+const orphanedStopWithinMs = 500
 
 /** What every role is given to start with. */
 export interface RoleContext {
@@ -58,7 +63,8 @@ export async function runRole(
 
   const supervised = process.send !== undefined
   const tell = (message: Message) => {
-    if (process.connected) process.send?.(message)
+    // A parent that has just died is told by `disconnect`, not by an error here.
+    if (process.connected) process.send?.(message, () => {})
   }
   const parent = supervised ? new Asker(tell) : undefined
   const starting = new AbortController()
@@ -68,7 +74,7 @@ export async function runRole(
   let admin: Server | undefined
   let stopping = false
 
-  const stop = async (why: string) => {
+  const stop = async (why: string, withinMs = stopWithinMs) => {
     if (stopping) {
       hurry.abort()
       return
@@ -83,8 +89,8 @@ export async function runRole(
       running.drain?.()
       await sleep(drain * 1_000, undefined, { signal: hurry.signal }).catch(() => {})
     }
-    const deadline = AbortSignal.timeout(stopWithinMs)
-    setTimeout(() => process.exit(1), stopWithinMs + 2_000).unref()
+    const deadline = AbortSignal.timeout(withinMs)
+    setTimeout(() => process.exit(1), withinMs + 2_000).unref()
     try {
       await running.close(deadline)
       admin?.close()
@@ -108,7 +114,7 @@ export async function runRole(
   process.on('SIGHUP', () => {
     if (!supervised) void stop('SIGHUP')
   })
-  process.on('disconnect', () => void stop('the supervising process ended'))
+  process.on('disconnect', () => void stop('the supervising process ended', orphanedStopWithinMs))
   process.on('message', (message: Message) => {
     if (message.type === 'stop') void stop('told to')
     else if (message.type === 'answer') parent?.answered(message.id, message.value)

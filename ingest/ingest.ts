@@ -19,6 +19,8 @@ export interface IngestOptions {
   readonly newBuilder: () => BlockBuilder
   /** Blocks in memory at one time, of all partitions: being filled or inserted (default 2, which is the least). */
   readonly maxBuilders?: number
+  /** Requests that a partition remembers to know resent ones by, a power of two; 24 bytes each (default 2^21). */
+  readonly windowEntries?: number
   readonly setAside: SetAside
   readonly log: Log
   readonly metrics: Registry
@@ -88,6 +90,7 @@ class Ingest implements Component {
         ...this.#options,
         assignment,
         builders,
+        windowEntries: this.#options.windowEntries ?? 2 ** 21,
         limits: { maxRows, maxBytes, maxWaitMs },
         timing: this.#options.timing ?? defaultTiming,
         log,

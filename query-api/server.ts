@@ -12,7 +12,8 @@ import { answerClientError, errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
 import { onlyGet } from './http/methods.ts'
-import type { RouteContext } from './routes/context.ts'
+import { Slots } from './http/slots.ts'
+import type { RouteContext, TraceSlots } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -38,6 +39,8 @@ export interface QueryApiOptions {
   readonly status?: () => Promise<object>
   /** Where programs send their spans, told to the UI. */
   readonly addresses?: { readonly otlpHttp: string; readonly otlpGrpc: string }
+  /** What the process may take (default 512 MiB): bounds how many traces are put together at one time. */
+  readonly memoryBytes?: number
   readonly log: Log
   readonly metrics: Registry
 }
@@ -106,6 +109,8 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     http: { maxHeaderSize: 64 * 1024 },
     requestTimeout: 30_000,
     keepAliveTimeout: 30_000,
+    // Who does not read an answer for so long holds it in memory no longer; no question may take half as long.
+    connectionTimeout: 60_000,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },
     // A proxy may hand the base path on or cut it off: both find the same routes.
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
@@ -132,7 +137,11 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     if (isDraining()) void reply.header('connection', 'close')
   })
   measure(app, options.metrics)
-  const context: RouteContext = { reader: options.reader, log: options.log }
+  const context: RouteContext = {
+    reader: options.reader,
+    log: options.log,
+    slots: slotsFor(options.memoryBytes ?? defaultMemoryBytes),
+  }
   void app.register(async (scope: FastifyInstance) => {
     await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
     const paths = new Set<string>()
@@ -165,6 +174,23 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     void app.register(uiRoutes, { folder: options.uiFolder, basePath, log: options.log })
   }
   return app
+}
+
+const MiB = 2 ** 20
+const defaultMemoryBytes = 512 * MiB
+/** The process itself, and answers that are small by their limits. */
+const baseBytes = 160 * MiB
+/** A trace that is held as a whole; the skeleton of one of 100,000 spans, with what is rebuilt from it. */
+const wholeBytes = 32 * MiB
+const largeBytes = 128 * MiB
+
+/** Half of the room for traces of either kind. */
+function slotsFor(memoryBytes: number): TraceSlots {
+  const half = (memoryBytes - baseBytes) / 2
+  return {
+    whole: new Slots(Math.max(Math.floor(half / wholeBytes), 2)),
+    large: new Slots(Math.max(Math.floor(half / largeBytes), 1)),
+  }
 }
 
 /** The URL as if the base path were not there. */

@@ -88,7 +88,7 @@ describeWithKafka('Kafka: ingest workers in a cluster', (address) => {
     })
   })
 
-  test('a rolling restart of collector and ingest: no request is refused for good', async () => {
+  test('a rolling restart of ingest', async () => {
     await underLoad(address(), 'a rolling restart of ingest', 2_000, async (cluster) => {
       let workers = [await cluster.startIngest(), await cluster.startIngest()]
       for (let round = 0; round < 4; round++) {

@@ -127,6 +127,33 @@ test('when weft up itself is killed, its roles end too and the folder is free ag
   await one.close()
 })
 
+test('killed under load, it can be started again at once', async () => {
+  let one = await startWeft()
+  let number = 0
+  const body = () => {
+    const id = (++number).toString(16)
+    const span = { traceId: id.padStart(32, 'a'), spanId: id.padStart(16, 'b'), name: 'n' }
+    return JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] })
+  }
+  for (let round = 0; round < 2; round++) {
+    const { otlpHttp, data } = one
+    const sending = Array.from({ length: 8 }, async () => {
+      const headers = { 'content-type': 'application/json' }
+      while (
+        (await fetch(`${otlpHttp}/v1/traces`, { method: 'POST', headers, body: body() }).catch(() => undefined))?.ok
+      );
+    })
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const killed = one
+    killed.process.kill('SIGKILL')
+    one = await startWeft({ data })
+    await Promise.all(sending)
+    expect(killed.stderr()).not.toContain('Unhandled')
+  }
+  expect(await one.stop()).toBe(0)
+  await one.close()
+}, 60_000)
+
 test('every log line is one JSON object', () => {
   const written = lines(weft.stderr())
   expect(written.length).toBeGreaterThan(0)

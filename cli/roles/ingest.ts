@@ -11,10 +11,27 @@ import { bringUpToDate, storeOf } from '../store.ts'
 
 export interface IngestRoleOptions extends ClickHouseOptions, KafkaGroupFlags {
   readonly data: string
+  readonly memory: number
   /** Days to keep; undefined: all. */
   readonly retention?: number
   /** Of the embedded store, where that is ClickHouse: it looks after its tables and days itself. */
   readonly storeFolder?: string
+}
+
+const MiB = 2 ** 20
+/** The process itself, and what is read off the queue. */
+const baseBytes = 192 * MiB
+/** The columns of a block of 64 MiB, whose buffers grow by doubling. */
+const builderBytes = 144 * MiB
+/** Of one request in the window of resent ones. */
+const entryBytes = 24
+
+/** How many blocks are in memory at a time, and how many requests a partition remembers. */
+function shares(memory: number): { readonly maxBuilders: number; readonly windowEntries: number } {
+  return {
+    maxBuilders: Math.max(Math.floor((memory - baseBytes) / builderBytes), 2),
+    windowEntries: 2 ** Math.floor(Math.log2(memory / 8 / entryBytes)),
+  }
 }
 
 /** Queue in, ClickHouse blocks out; makes the tables of a store that is not our own, and forgets its oldest days. */
@@ -34,6 +51,7 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     queue,
     store: store.writer,
     newBuilder: createBlockBuilder,
+    ...shares(options.memory),
     setAside: createSetAside({ folder: folders.setAside, store: store.writer }),
     log,
     metrics,

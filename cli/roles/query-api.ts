@@ -11,6 +11,7 @@ export interface QueryApiRoleOptions extends ClickHouseOptions {
   readonly basePath: string
   readonly allowedHost: readonly string[]
   readonly uiFolder: string
+  readonly memory: number
 }
 
 /** The read side and the web UI. */
@@ -25,6 +26,7 @@ export async function startQueryApi(options: QueryApiRoleOptions, context: RoleC
     basePath: options.basePath,
     allowedHosts: options.allowedHost,
     uiFolder: options.uiFolder,
+    memoryBytes: options.memory,
     addresses: { otlpHttp: urlOf(options.otlpHttp), otlpGrpc: urlOf(options.otlpGrpc) },
     // Under `weft up` the parent knows all the roles: one scrape sees the whole way, and its figures add up.
     metricsText: async () => {

@@ -56,6 +56,7 @@ test.for<[name: string, sending: Sending]>([
 
 test.for<[name: string, status: number, type: string, sending: Sending]>([
   ['GET', 405, 'application/json', { method: 'GET', headers: {} }],
+  ['GET with a slash at the end', 405, 'application/json', { method: 'GET', path: '/v1/traces/', headers: {} }],
   ['PUT', 405, 'application/x-protobuf', { method: 'PUT', body }],
   ['DELETE without a body', 405, 'application/json', { method: 'DELETE', headers: {} }],
   ['text/plain', 415, 'application/json', { headers: { 'content-type': 'text/plain' }, body }],

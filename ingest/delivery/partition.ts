@@ -33,8 +33,6 @@ import { Backoff, type Timing, untilAnswered } from './retrying.ts'
  * again for as long as it takes.
  */
 
-/** The window of resent requests holds so many at most, in 100 MB: 15 minutes of 4,600 requests a second. */
-const windowEntries = 1 << 22
 /** Records whose ids the store is asked for at once. */
 const reloadRecords = 1n << 18n
 /** Records of one moment may lie in the queue in another order than they were received. */
@@ -44,6 +42,7 @@ export interface PartitionOptions {
   readonly assignment: Assignment
   readonly store: BlockWriter
   readonly builders: BuilderPool
+  readonly windowEntries: number
   readonly setAside: SetAside
   readonly limits: FillLimits
   readonly timing: Timing
@@ -77,6 +76,7 @@ export class PartitionTask {
     this.#log = options.log
     this.#metrics = options.metrics
     this.#committed = options.assignment.committed
+    const { windowEntries } = options
     this.#window = new ResentWindow(windowEntries, (seconds) =>
       this.#log.warn(
         { ...this.#assignment.at, requests: windowEntries, seconds },

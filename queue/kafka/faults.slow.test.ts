@@ -20,9 +20,9 @@ describeWithOwnBroker('queue/kafka: a broker that dies, freezes and comes back',
     const acknowledged = new Set<number>()
     const refused: { readonly code: unknown; readonly ms: number }[] = []
     let next = 0
-    let stopping = false
+    const stopping = new AbortController()
     const lane = async () => {
-      while (!stopping) {
+      while (!stopping.signal.aborted) {
         const number = next++
         const begun = performance.now()
         try {
@@ -39,7 +39,7 @@ describeWithOwnBroker('queue/kafka: a broker that dies, freezes and comes back',
       acknowledged,
       refused,
       async stop() {
-        stopping = true
+        stopping.abort()
         await lanes
       },
     }

@@ -113,9 +113,9 @@ describeWithKafka('queue/kafka: the consumer group, through delivery', (address)
   })
 
   test('nothing is lost or doubled while members come and go under load', async () => {
-    let sending = true
+    const enough = new AbortController()
     const load = (async () => {
-      while (sending) await send(20)
+      while (!enough.signal.aborted) await send(20)
     })()
     const members = [await member()]
     for (let round = 0; round < 6; round++) {
@@ -123,7 +123,7 @@ describeWithKafka('queue/kafka: the consumer group, through delivery', (address)
       if (round % 3 === 2) await members.shift()?.close()
       else members.push(await member())
     }
-    sending = false
+    enough.abort()
     await load
     await expectAllOnce()
   })
@@ -144,12 +144,7 @@ describeWithKafka('queue/kafka: the consumer group, through delivery', (address)
     await eventually(async () => (await partitions()) === 4)
     await bench.cluster.refresh([bench.topic])
     const connection = await bench.cluster.connection(bench.cluster.controller)
-    await createPartitionsV3.api.async(
-      connection,
-      [{ name: bench.topic, count: 6, assignments: null as never }],
-      5000,
-      false,
-    )
+    await createPartitionsV3.api.async(connection, [{ name: bench.topic, count: 6, assignments: null }], 5000, false)
     await eventually(async () => (await partitions()) === 6)
     await send(30)
     await expectAllOnce()

@@ -155,6 +155,7 @@ export class Membership {
 
   /** Gives everything back and takes it anew. */
   startOver(why: string): void {
+    this.#options.log.warn({ group: this.#options.group, partitions: this.#held.size }, `giving partitions up: ${why}`)
     this.#drop(why)
     this.#mustJoin = true
   }
@@ -193,8 +194,7 @@ export class Membership {
     }
     if (answered(error, 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION')) {
       if (answered(error, 'UNKNOWN_MEMBER_ID')) this.#memberId = ''
-      this.#drop('the group went on without this process')
-      this.#mustJoin = true
+      this.startOver('the group went on without this process')
       return false
     }
     if (this.trouble === undefined)

@@ -3,7 +3,7 @@ import type { Signal } from '../../base/units.ts'
 
 export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512'
 
-/** How to reach a Kafka cluster (3.1 or newer), and the topics in it. */
+/** How to reach a Kafka cluster (3.2 or newer), and the topics in it. */
 export interface KafkaOptions {
   /** `host:port` of some brokers; the rest of the cluster is learned from them. */
   readonly brokers: readonly string[]
@@ -28,7 +28,7 @@ export function connectionOptions(options: KafkaOptions, requestTimeoutMs: numbe
     requestTimeout: requestTimeoutMs,
     // Requests wait for each other where they should (writer.ts, membership.ts), never in the client.
     maxInflights: 1_000,
-    ...(tls ? { tls: { ...tls }, tlsServerName: true } : {}),
+    ...(tls ? { tls: { ...tls } } : {}),
     ...(sasl
       ? {
           sasl: {

@@ -47,7 +47,7 @@ describe('a batch as we read it', () => {
 
   test.for(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('%s, as the client writes it', (compression) => {
     const messages = ['x'.repeat(300), '', 'z'].map(message)
-    const bytes = createRecordsBatch(messages, { compression } as never).buffer
+    const bytes = createRecordsBatch(messages, { compression }).buffer
     const [batch, ...others] = storedBatches({ batches: Buffer.concat([bytes, bytes.subarray(0, 30)]), aborted: [] })
     expect(others).toEqual([])
     const read = readBatch(batch as never)

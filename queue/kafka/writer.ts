@@ -36,6 +36,8 @@ const patienceMs = 2_000
 const maxRequestBytes = 16 * 1024 * 1024
 /** A batch larger than this compresses no better. */
 const usualBatchBytes = 1024 * 1024
+/** No topic is believed to take less than this: spans are rejected for good that are larger than the limit. */
+const leastLimit = 16 * 1024
 /** Kafka's key and headers of a record of ours; a tenant's name has at most so many bytes of them. */
 const recordOverhead = 1024
 
@@ -100,6 +102,12 @@ class KafkaWriter implements QueueWriter {
         }
         await pause(retryDelayMs)
       }
+    }
+    for (const topic of this.#topics) {
+      if (this.#limitOf(topic) >= leastLimit) continue
+      await this.#cluster.close()
+      const rule = `Kafka's topic ${topic} takes ${this.#limitOf(topic)} bytes at most (max.message.bytes)`
+      throw new AppError('BAD_INPUT', `${rule}: too little`)
     }
     this.#state = 'open'
     this.#sweep = setInterval(() => this.#expire(), 100)
@@ -278,7 +286,10 @@ class KafkaWriter implements QueueWriter {
     const { topic } = partsOf(place)
     const bytes = outgoing.reduce((sum, { bytes }) => sum + bytes, 0)
     const told = this.#limits.get(topic)?.told ?? 0
-    this.#limits.set(topic, { told, learned: Math.floor(outgoing.length > 1 ? bytes / 2 : bytes * 0.9) })
+    this.#limits.set(topic, {
+      told,
+      learned: Math.max(Math.floor(outgoing.length > 1 ? bytes / 2 : bytes * 0.9), leastLimit),
+    })
     if (outgoing.length > 1) return
     // Sent once more by its client it is split to the new size, which only the caller can do.
     const error = new AppError('UNAVAILABLE', `Kafka's topic ${topic} takes smaller requests than before, try again`)

@@ -96,10 +96,15 @@ export class Engine {
   /**
    * Opens the data folder; ClickHouse repairs itself after a crash.
    *
-   * @throws AppError UNAVAILABLE when another process has the folder or it cannot be opened.
+   * @throws AppError UNAVAILABLE when another process has the folder or it cannot be opened, BAD_INPUT for a name of it
+   *   that the engine would read as a pattern.
    */
   constructor(options: EngineOptions) {
     this.#options = options
+    // Rows are read from files in it (rows-in.ts): where a pattern matches none, an insert of nothing succeeds.
+    if (/[*?{}]/.test(options.folder)) {
+      throw new AppError('BAD_INPUT', `the store's folder ${options.folder} must not have * ? { or } in its name`)
+    }
     try {
       this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes, options.moreConfig)
       // ClickHouse takes its time zone from the process when it is loaded; answers must not depend on the machine's.

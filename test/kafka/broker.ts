@@ -30,6 +30,10 @@ export interface BrokerOptions {
   readonly port?: number
   /** Further lines of server.properties; later ones win. */
   readonly properties?: Readonly<Record<string, string>>
+  /** Further ports, by the security protocol that is spoken on each. */
+  readonly listeners?: Readonly<Partial<Record<'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL', number>>>
+  /** SCRAM users that are there from the beginning, in the words of `kafka-storage --add-scram`. */
+  readonly scram?: readonly string[]
   /** It outlives the process that started it: whoever does so ends it by the pid. */
   readonly detached?: boolean
 }
@@ -44,15 +48,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const java = [...jvm, '-cp', join(jars, '*')]
   const properties = join(folder, 'server.properties')
   const logFile = join(folder, 'broker.log')
+  const listeners = { PLAINTEXT: port, ...options.listeners }
   writeFileSync(
     properties,
-    Object.entries({ ...propertiesOf(folder, port, controllerPort), ...options.properties })
+    Object.entries({ ...propertiesOf(folder, listeners, controllerPort), ...options.properties })
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   )
   if (!existsSync(join(folder, 'data/meta.properties'))) {
     // A fixed cluster id, so that data that were kept always match.
     const format = ['format', '-t', 'MkU3OEVBNTcwNTJENDM2Qk', '-c', properties]
+    for (const user of options.scram ?? []) format.push('--add-scram', user)
     const formatted = launch(['-XX:TieredStopAtLevel=1', ...java, 'kafka.tools.StorageTool', ...format], logFile, false)
     const code = await exitOf(formatted)
     if (code !== 0) throw new Error(`Kafka could not format its folder:\n${readFileSync(logFile, 'utf8')}`)
@@ -112,16 +118,22 @@ const jvm = [
 ]
 
 /** Small, quick to start, quick to notice a member that is gone. */
-function propertiesOf(folder: string, port: number, controllerPort: number): Record<string, string> {
+function propertiesOf(
+  folder: string,
+  listeners: Readonly<Record<string, number>>,
+  controllerPort: number,
+): Record<string, string> {
+  const served = Object.entries(listeners).map(([protocol, port]) => `${protocol}://127.0.0.1:${port}`)
+  const protocols = [...Object.keys(listeners).map((name) => `${name}:${name}`), 'CONTROLLER:PLAINTEXT']
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: [...served, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
+    'advertised.listeners': served.join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': protocols.join(','),
     'log.dirs': join(folder, 'data'),
     'auto.create.topics.enable': 'false',
     'default.replication.factor': '1',

@@ -224,6 +224,20 @@ test('topology: callers stand left of whom they call', async () => {
   expect(await left('payment')).toBeLessThan(await left('fraud-check'))
 })
 
+test('topology: the panel does not hide the node that it tells of', async () => {
+  const page = await open('/topology')
+  const node = page.locator('.node', { hasText: 'mailer' })
+  await node.click()
+  const panel = await boxOf(page.getByRole('complementary', { name: 'Figures of mailer' }))
+  await until(
+    async () => {
+      const box = await node.boundingBox()
+      return (box?.x ?? Infinity) + (box?.width ?? 0)
+    },
+    (right) => right < panel.x,
+  )
+})
+
 test('topology: a large graph is drawn on a canvas, and its nodes are still buttons', async () => {
   stage.api.services = 300
   const page = await open('/topology')

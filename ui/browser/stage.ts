@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { build } from 'vite'
+import { vi } from 'vitest'
 import { launchBrowser } from '../../test/browser.ts'
 import { startFakeApi, type FakeApi } from './fake-api.ts'
 
 /** Long enough for a busy machine; what waits so long has failed. */
-const patienceMs = 30_000
+const patienceMs = 60_000
+vi.setConfig({ testTimeout: 5 * patienceMs, hookTimeout: 5 * patienceMs })
 
 export interface Stage {
   readonly browser: Browser

@@ -79,13 +79,13 @@ export function count(n: NanosText): Shown {
 export function rate(perSecond: number): Shown {
   const exact = `${perSecond} per second`
   if (perSecond === 0) return { value: '0', unit: '/s', exact }
-  if (perSecond >= 0.995) {
+  if (perSecond >= 0.9995) {
     if (perSecond < 100_000) return { value: digits(perSecond), unit: '/s', exact }
     const many = count(Math.round(perSecond))
     return { value: many.value, unit: `${many.unit}/s`, exact }
   }
-  if (perSecond * 60 >= 0.995) return { value: digits(perSecond * 60), unit: '/min', exact }
-  if (perSecond * 3600 >= 0.995) return { value: digits(perSecond * 3600), unit: '/h', exact }
+  if (perSecond * 60 >= 0.9995) return { value: digits(perSecond * 60), unit: '/min', exact }
+  if (perSecond * 3600 >= 0.9995) return { value: digits(perSecond * 3600), unit: '/h', exact }
   return { value: digits(perSecond * 86_400), unit: '/d', exact }
 }
 

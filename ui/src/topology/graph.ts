@@ -17,6 +17,30 @@ export interface Layout {
   readonly bends: Readonly<Record<string, readonly Point[]>>
 }
 
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** The rectangle around the nodes, all or only some, and around the bends of the edges between them. */
+export function boundsOf({ nodes, bends }: Layout, size: Size, only?: ReadonlySet<string>): Point & Size {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
+  const take = ({ x, y }: Point, width: number, height: number): void => {
+    left = Math.min(left, x - width / 2)
+    right = Math.max(right, x + width / 2)
+    top = Math.min(top, y - height / 2)
+    bottom = Math.max(bottom, y + height / 2)
+  }
+  for (const [id, place] of Object.entries(nodes)) if (only?.has(id) ?? true) take(place, size.width, size.height)
+  for (const [id, points] of Object.entries(bends)) {
+    if (only === undefined || id.split('\n').every((end) => only.has(end)))
+      for (const point of points) take(point, 0, 0)
+  }
+  return left > right
+    ? { x: 0, y: 0, width: 0, height: 0 }
+    : { x: left, y: top, width: right - left, height: bottom - top }
+}
+
 export const edgeId = ({ source, target }: { source: string; target: string }): string => `${source}\n${target}`
 
 /** A curve through the points that leaves and enters each of them level, as SVG path data. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { messageOf } from '../base/errors.ts'
 import type { Address } from './address.ts'
+import { type ClickHouseOptions, clickhousePassword, withClickHouse } from './clickhouse-options.ts'
 import { addKafkaOptions } from './kafka-options.ts'
 import * as options from './options.ts'
 import { runRole, type RoleContext, type RoleOptions, type RunningRole } from './role.ts'
@@ -65,6 +66,7 @@ const collectorCommand = role<CollectorOptions>(
   .addOption(options.data())
   .addOption(options.queueSize())
   .addOption(options.allowedOrigin())
+  .addOption(options.memory('512MiB'))
 addKafkaOptions(collectorCommand, 'topic')
 
 type IngestOptions = IngestRoleOptions & RoleOptions
@@ -73,11 +75,7 @@ const ingestCommand = role<IngestOptions>(
   'take requests off the queue and insert them exactly once',
   async (given, context) => (await import('./roles/ingest.ts')).startIngest(given, context),
 )
-  .addOption(options.data())
-  .addOption(options.clickhouseUrl())
-  .addOption(options.clickhouseUser())
-  .addOption(options.clickhousePassword())
-  .addOption(options.storeFolder())
+withClickHouse(ingestCommand).addOption(options.data()).addOption(options.dropAfter()).addOption(options.storeFolder())
 addKafkaOptions(ingestCommand, 'group')
 
 type StoreOptions = StoreRoleOptions & RoleOptions
@@ -85,7 +83,7 @@ role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP inter
   (await import('./roles/store.ts')).startStore(given, context),
 )
   .addOption(options.clickhouse())
-  .addOption(options.clickhousePassword())
+  .addOption(clickhousePassword())
   .addOption(options.data())
   .addOption(options.retention())
   .addOption(options.maxDisk())
@@ -93,17 +91,20 @@ role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP inter
   .addOption(options.allowedHost())
 
 type QueryApiOptions = QueryApiRoleOptions & RoleOptions
-role<QueryApiOptions>('query-api', 'the API and the web UI', async (given, context) =>
+const queryApi = role<QueryApiOptions>('query-api', 'the API and the web UI', async (given, context) =>
   (await import('./roles/query-api.ts')).startQueryApi({ ...given, uiFolder }, context),
 )
+withClickHouse(queryApi)
   .addOption(options.http())
-  .addOption(options.clickhouseUrl())
-  .addOption(options.clickhouseUser())
-  .addOption(options.clickhousePassword())
   .addOption(options.otlpHttp())
   .addOption(options.otlpGrpc())
   .addOption(options.basePath())
   .addOption(options.allowedHost())
+  .addOption(options.memory('512MiB'))
+
+withClickHouse(
+  weft.command('migrate').description("make the store's tables, or bring them up to date; on all servers of a cluster"),
+).action(async (given: ClickHouseOptions) => (await import('./store.ts')).migrate(given))
 
 weft
   .command('send')

@@ -1,6 +1,7 @@
 import { Option } from 'commander'
+import { normalBasePath } from '../query-api/http/base-path.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
-import { parseBytes, parseDays, parseDiskLimit } from './quantities.ts'
+import { parseBytes, parseDays, parseDiskLimit, parseMemory, parseSwitch } from './quantities.ts'
 
 // Every option is a flag and an environment variable, and means the same wherever it stands: one place for both.
 
@@ -28,6 +29,10 @@ export const retention = () =>
     .env('WEFT_RETENTION')
     .argParser(parseDays)
     .default(7, '7d')
+export const dropAfter = () =>
+  new Option('--retention <days>', 'drop days of receipt that are older; without it ingest drops nothing')
+    .env('WEFT_RETENTION')
+    .argParser(parseDays)
 export const maxDisk = () =>
   new Option(
     '--max-disk <limit>',
@@ -41,6 +46,11 @@ export const queueSize = () =>
     .env('WEFT_QUEUE_SIZE')
     .argParser(parseBytes)
     .default(4 * 2 ** 30, '4GiB')
+export const memory = (standard: string) =>
+  new Option('--memory <bytes>', 'what the process may take of the memory; it refuses or waits instead of taking more')
+    .env('WEFT_MEMORY')
+    .argParser(parseMemory)
+    .default(parseMemory(standard), standard)
 export const storeMemory = () =>
   new Option('--store-memory <bytes>', "memory limit of the store's engine")
     .env('WEFT_STORE_MEMORY')
@@ -61,19 +71,14 @@ export const allowedOrigin = () =>
 export const basePath = () =>
   new Option('--base-path <path>', 'path under which a reverse proxy shows the UI and API, such as /weft')
     .env('WEFT_BASE_PATH')
+    .argParser(normalBasePath)
     .default('')
 export const selfTrace = () =>
-  new Option('--self-trace', "send Weft's own traces to itself").env('WEFT_SELF_TRACE').default(false)
-export const clickhouseUrl = () =>
-  new Option('--clickhouse-url <url>', "ClickHouse's HTTP interface")
-    .env('WEFT_CLICKHOUSE_URL')
-    .default('http://127.0.0.1:8123')
-export const clickhouseUser = () =>
-  new Option('--clickhouse-user <name>', 'user at ClickHouse').env('WEFT_CLICKHOUSE_USER').default('weft')
-export const clickhousePassword = () =>
-  new Option('--clickhouse-password <password>', 'its password; better given in the environment')
-    .env('WEFT_CLICKHOUSE_PASSWORD')
-    .default('')
+  new Option('--self-trace [on]', "send Weft's own traces to itself")
+    .env('WEFT_SELF_TRACE')
+    .preset('true')
+    .argParser(parseSwitch)
+    .default(false, 'off')
 
 /** Commas and repetition both add: `--allowed-host a,b --allowed-host c`. */
 function list(text: string, previous: readonly string[] | undefined): readonly string[] {

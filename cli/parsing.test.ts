@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { Command } from 'commander'
+import { expect, test, vi } from 'vitest'
 import { formatAddress, parseAddress, urlOf } from './address.ts'
-import { flagsOf } from './options.ts'
-import { parseBytes, parseDays, parseDiskLimit } from './quantities.ts'
+import { flagsOf, selfTrace } from './options.ts'
+import { parseBytes, parseDays, parseDiskLimit, parseSwitch } from './quantities.ts'
 
 test.each([
   ['127.0.0.1:4318', { host: '127.0.0.1', port: 4318 }],
@@ -28,7 +29,7 @@ test('a wildcard host is reached as loopback', () => {
 })
 
 test.each([
-  ['0', 0],
+  ['1', 1],
   ['1024', 1024],
   ['1.5KiB', 1536],
   ['512MiB', 512 * 2 ** 20],
@@ -38,7 +39,7 @@ test.each([
   expect(parseBytes(text)).toBe(bytes)
 })
 
-test.each(['', '-1', 'GB', '1XB', '1e3'])('no size: %j', (text) => {
+test.each(['', '0', '0.4', '0GB', '-1', 'GB', '1XB', '1e3'])('no size: %j', (text) => {
   expect(() => parseBytes(text)).toThrow('Expected a size')
 })
 
@@ -54,6 +55,29 @@ test('days', () => {
   expect(parseDays('30')).toBe(30)
   expect(() => parseDays('0')).toThrow('at least 1')
   expect(() => parseDays('7h')).toThrow('at least 1')
+})
+
+test.each([
+  ['true', true],
+  ['ON', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+  ['', false],
+])('a switch in a variable: %j', (text, on) => {
+  expect(parseSwitch(text)).toBe(on)
+  vi.stubEnv('WEFT_SELF_TRACE', text)
+  try {
+    const parsed = (...words: string[]) => new Command().addOption(selfTrace()).parse(words, { from: 'user' }).opts()
+    expect(parsed()).toEqual({ selfTrace: on })
+    expect(parsed('--self-trace')).toEqual({ selfTrace: true })
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
+
+test('a switch is nothing else', () => {
+  expect(() => parseSwitch('maybe')).toThrow('Expected true or false')
 })
 
 test('flags handed on to a role are read back as they were', () => {

@@ -13,12 +13,20 @@ const byteUnits: Readonly<Record<string, number>> = {
   TIB: 2 ** 40,
 }
 
-/** Bytes from `512MiB`, `20GB` or a plain number. */
+/** Bytes from `512MiB`, `20GB` or a plain number, at least 1: nothing here means "no limit" by 0. */
 export function parseBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text)
   const unit = byteUnits[match?.[2]?.toUpperCase() ?? '-']
-  if (!match || unit === undefined) throw new InvalidArgumentError('Expected a size such as 512MiB or 20GB.')
-  return Math.floor(Number(match[1]) * unit)
+  const bytes = Math.floor(Number(match?.[1]) * (unit ?? NaN))
+  if (!(bytes >= 1)) throw new InvalidArgumentError('Expected a size above 0 such as 512MiB or 20GB.')
+  return bytes
+}
+
+/** What a process can live in, as `parseBytes` reads it. */
+export function parseMemory(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes < 256 * 2 ** 20) throw new InvalidArgumentError('Expected at least 256MiB.')
+  return bytes
 }
 
 /** A part of the volume (0 to 1) from `80%`, or bytes as `parseBytes` reads them. */
@@ -36,4 +44,11 @@ export function parseDays(text: string): number {
   const days = Number(match?.[1])
   if (!match || days < 1) throw new InvalidArgumentError('Expected a number of days, at least 1, such as 7d.')
   return days
+}
+
+/** `true`, `on`, `yes`, `1`, or their opposites; an empty variable is off. */
+export function parseSwitch(text: string): boolean {
+  if (/^(true|on|yes|1)$/i.test(text)) return true
+  if (/^(false|off|no|0|)$/i.test(text)) return false
+  throw new InvalidArgumentError('Expected true or false.')
 }

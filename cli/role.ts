@@ -10,6 +10,11 @@ import { Asker, type Facts, type Message } from './messages.ts'
 
 /** How long a role may take to finish what it has begun before it is ended all the same. */
 export const stopWithinMs = 25_000
+/**
+ * The same where the supervising process is gone: the other roles end at this moment too, so what needs them would wait in
+ * vain, and a new start wants the locks. What is unfinished lies in the queue.
+ */
+const orphanedStopWithinMs = 500
 
 /** What every role is given to start with. */
 export interface RoleContext {
@@ -53,7 +58,8 @@ export async function runRole(
 
   const supervised = process.send !== undefined
   const tell = (message: Message) => {
-    if (process.connected) process.send?.(message)
+    // A parent that has just died is told by `disconnect`, not by an error here.
+    if (process.connected) process.send?.(message, () => {})
   }
   const parent = supervised ? new Asker(tell) : undefined
   const starting = new AbortController()
@@ -61,14 +67,14 @@ export async function runRole(
   let admin: Server | undefined
   let stopping = false
 
-  const stop = async (why: string) => {
+  const stop = async (why: string, withinMs = stopWithinMs) => {
     if (stopping) return
     stopping = true
     starting.abort(new AppError('UNAVAILABLE', 'stopping'))
     if (!running) process.exit(0)
     log.info({ why }, 'stopping')
-    const deadline = AbortSignal.timeout(stopWithinMs)
-    setTimeout(() => process.exit(1), stopWithinMs + 2_000).unref()
+    const deadline = AbortSignal.timeout(withinMs)
+    setTimeout(() => process.exit(1), withinMs + 2_000).unref()
     try {
       await running.close(deadline)
       admin?.close()
@@ -88,21 +94,22 @@ export async function runRole(
   process.on('SIGHUP', () => {
     if (!supervised) void stop('SIGHUP')
   })
-  process.on('disconnect', () => void stop('the supervising process ended'))
+  process.on('disconnect', () => void stop('the supervising process ended', orphanedStopWithinMs))
   process.on('message', (message: Message) => {
     if (message.type === 'stop') void stop('told to')
     else if (message.type === 'answer') parent?.answered(message.id, message.value)
     else if (message.type === 'ask') {
       const { id, what } = message
-      void (what === 'metrics' ? metrics.getMetricsAsJSON() : Promise.resolve(health())).then((value) =>
+      void (what === 'metrics' ? metricsOf(metrics, log) : Promise.resolve(health())).then((value) =>
         tell({ type: 'answer', id, value }),
       )
     }
   })
 
   try {
-    running = await start({ log, metrics, signal: starting.signal, parent })
+    // First of all: a role that waits for its store says so.
     if (options.admin) admin = await serveAdmin(options.admin, { health, metrics: () => metrics.metrics() })
+    running = await start({ log, metrics, signal: starting.signal, parent })
   } catch (error) {
     if (stopping) process.exit(0)
     const message = explain(error)
@@ -117,6 +124,16 @@ export async function runRole(
   }
   log.info({ ...running.facts }, 'ready')
   tell({ type: 'ready', facts: running.facts })
+}
+
+/** The role's figures for the process that asks; undefined while one of them cannot be told. Never rejects. */
+export async function metricsOf(registry: Registry, log: Log): Promise<unknown> {
+  try {
+    return await registry.getMetricsAsJSON()
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, 'the metrics cannot be told now')
+    return undefined
+  }
 }
 
 /** One line for the person who started it; a refused address is said alike, whichever room was refused. */

@@ -17,6 +17,6 @@ if (endpoint) {
       new HttpInstrumentation({ ignoreOutgoingRequestHook: (request) => request.path === '/v1/traces' }),
     ],
   })
+  // Never shut down: when a role ends, the collector has ended before it.
   sdk.start()
-  process.once('beforeExit', () => void sdk.shutdown())
 }

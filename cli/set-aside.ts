@@ -1,3 +1,4 @@
+import { AppError, messageOf } from '../base/errors.ts'
 import { listSetAside, replaySetAside, showSetAside } from '../ingest/set-aside.ts'
 import { type Address, urlOf } from './address.ts'
 import { foldersOf } from './folders.ts'
@@ -27,13 +28,27 @@ export async function show(data: string, id: string): Promise<void> {
   })
 }
 
-/** Sends them to the collector again: those named, or all that were not replayed yet. */
+/**
+ * Sends them to the collector again: those named, or all that were not replayed yet. One that is refused for good does not
+ * keep the others back.
+ *
+ * @throws AppError when one could not be sent, after the others
+ */
 export async function replay(data: string, ids: readonly string[], collector: Address): Promise<void> {
   const folder = foldersOf(data).setAside
   const chosen =
     ids.length > 0 ? ids : (await listSetAside(folder)).filter((entry) => !entry.replayedAt).map((entry) => entry.id)
+  const refused: AppError[] = []
   for (const id of chosen) {
-    await replaySetAside(folder, id, urlOf(collector), AbortSignal.timeout(30_000))
-    process.stdout.write(`${id}: sent\n`)
+    try {
+      await replaySetAside(folder, id, urlOf(collector), AbortSignal.timeout(30_000))
+      process.stdout.write(`${id}: sent\n`)
+    } catch (error) {
+      if (!(error instanceof AppError) || error.retry) throw error
+      refused.push(error)
+    }
   }
+  const [first] = refused
+  if (first && refused.length === 1) throw first
+  if (first) throw new AppError(first.code, `${refused.length} were not taken: ${refused.map(messageOf).join('; ')}`)
 }

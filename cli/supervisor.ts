@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { AppError } from '../base/errors.ts'
+import { AppError, messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { Asker, type Facts, type Message, type Question } from './messages.ts'
 
@@ -74,20 +74,40 @@ export class RoleProcess {
 
   #spawn(): Promise<Facts> {
     const begun = performance.now()
-    const child = fork(
-      fileURLToPath(new URL('weft.js', import.meta.url)),
-      [this.#command.name, ...this.#command.flags(this.#facts)],
-      {
-        execArgv: [...(this.#command.execArgv ?? [])],
-        env: { ...process.env, ...this.#command.env },
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-        serialization: 'advanced',
-      },
-    )
-    this.#child = child
-    const asker = new Asker((message) => child.send(message, () => {}))
-    this.#asker = asker
     return new Promise((resolve, reject) => {
+      const ended = (how: {
+        readonly code?: number | null
+        readonly signal?: string | null
+        readonly error?: string
+      }) => {
+        const wasReady = this.#ready
+        this.#ready = false
+        reject(
+          new AppError(
+            'UNAVAILABLE',
+            `ended before it was ready (${how.error ?? how.signal ?? `exit code ${how.code}`})`,
+          ),
+        )
+        if (this.#stopping || (!wasReady && this.#facts === undefined)) return
+        this.#pauseMs =
+          performance.now() - begun > livedLongMs ? shortestPauseMs : Math.min(this.#pauseMs * 2, longestPauseMs)
+        this.#log.warn({ ...how, role: this.name, pauseMs: this.#pauseMs }, 'role ended, starting it again')
+        this.#restart = setTimeout(() => {
+          this.#spawn().catch((error: unknown) =>
+            this.#log.error({ role: this.name, error: String(error) }, 'role did not start again'),
+          )
+        }, this.#pauseMs)
+      }
+      let child: ChildProcess
+      try {
+        child = this.#fork()
+      } catch (error) {
+        ended({ error: messageOf(error) })
+        return
+      }
+      this.#child = child
+      const asker = new Asker((message) => child.send(message, () => {}))
+      this.#asker = asker
       child.on('message', (message: Message) => {
         switch (message.type) {
           case 'ready':
@@ -109,21 +129,26 @@ export class RoleProcess {
             break
         }
       })
-      child.on('error', reject)
-      child.on('exit', (code, signal) => {
-        const wasReady = this.#ready
-        this.#ready = false
-        reject(new AppError('UNAVAILABLE', `ended before it was ready (${signal ?? `exit code ${code}`})`))
-        if (this.#stopping || (!wasReady && this.#facts === undefined)) return
-        this.#pauseMs =
-          performance.now() - begun > livedLongMs ? shortestPauseMs : Math.min(this.#pauseMs * 2, longestPauseMs)
-        this.#log.warn({ role: this.name, code, signal, pauseMs: this.#pauseMs }, 'role ended, starting it again')
-        this.#restart = setTimeout(() => {
-          this.#spawn().catch((error: unknown) =>
-            this.#log.error({ role: this.name, error: String(error) }, 'role did not start again'),
-          )
-        }, this.#pauseMs)
+      child.on('exit', (code, signal) => ended({ code, signal }))
+      // The machine has no process or memory left for it: then there is no `exit`.
+      child.on('error', (error) => {
+        if (child.pid === undefined) ended({ error: error.message })
+        else this.#log.warn({ role: this.name, error: error.message }, 'a role cannot be reached')
       })
     })
+  }
+
+  #fork(): ChildProcess {
+    return fork(
+      fileURLToPath(new URL('weft.js', import.meta.url)),
+      [this.#command.name, ...this.#command.flags(this.#facts)],
+      {
+        execArgv: [...(this.#command.execArgv ?? [])],
+        // WEFT_ADMIN is one address, for one role that somebody started: all of them would want it.
+        env: { ...process.env, WEFT_ADMIN: undefined, ...this.#command.env },
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        serialization: 'advanced',
+      },
+    )
   }
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { messageOf } from '../base/errors.ts'
-import type { Address } from './address.ts'
+import { type Address, parseAddress, urlOf } from './address.ts'
 import { foldersOf } from './folders.ts'
 import { kafkaEnvOf, type KafkaGroupFlags, kafkaFlagsFor, type KafkaTopicFlags } from './kafka-options.ts'
 import { lockFolder } from './lock.ts'
@@ -93,9 +93,17 @@ export async function up(options: UpOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
 
   const common = { data, logLevel: options.logLevel }
-  const clickhouse = (): Record<string, string> => ({ clickhouseUrl: `http://${facts['store']?.['clickhouse']}` })
+  const clickhouse = (): Record<string, string> => ({ clickhouseUrl: urlIn(facts, 'store', 'clickhouse') })
   const kafkaEnv = kafkaEnvOf(options)
-  const env = { WEFT_CLICKHOUSE_USER: 'weft', WEFT_CLICKHOUSE_PASSWORD: secret, ...kafkaEnv }
+  // The store is our own, whatever else the environment names for roles that run by themselves.
+  const env = {
+    WEFT_CLICKHOUSE_USER: 'weft',
+    WEFT_CLICKHOUSE_PASSWORD: secret,
+    WEFT_CLICKHOUSE_DATABASE: 'weft',
+    WEFT_CLICKHOUSE_CLUSTER: '',
+    WEFT_CLICKHOUSE_TLS_CA: '',
+    ...kafkaEnv,
+  }
   const traced = (role: string): Pick<RoleCommand, 'execArgv' | 'env'> =>
     options.selfTrace
       ? {
@@ -104,7 +112,7 @@ export async function up(options: UpOptions): Promise<void> {
           env: {
             ...env,
             OTEL_SERVICE_NAME: `weft-${role}`,
-            WEFT_SELF_TRACE_ENDPOINT: `http://${facts['collector']?.['otlpHttp']}`,
+            WEFT_SELF_TRACE_ENDPOINT: urlIn(facts, 'collector', 'otlpHttp'),
           },
         }
       : { env }
@@ -174,6 +182,12 @@ export async function up(options: UpOptions): Promise<void> {
   if (!stopping) process.stdout.write(welcome(facts, data, options.basePath))
 }
 
+/** Where a role is reached from this machine; '' while that is not known. */
+function urlIn(facts: Readonly<Record<string, Facts>>, role: string, fact: string): string {
+  const address = facts[role]?.[fact]
+  return address === undefined ? '' : urlOf(parseAddress(address))
+}
+
 function questionOf(what: Question): Question {
   return what === 'roles' ? 'health' : what
 }
@@ -185,7 +199,7 @@ function fail(message: string): void {
 
 /** What the person who started it reads: where it is, and what to do next. */
 function welcome(facts: Readonly<Record<string, Facts>>, data: string, basePath: string): string {
-  const at = (role: string, fact: string) => `http://${facts[role]?.[fact] ?? ''}`
+  const at = (role: string, fact: string) => urlIn(facts, role, fact)
   return `
   Weft is ready.
 

@@ -73,15 +73,16 @@ test.concurrent('200 slow ones do not slow the others, and leave nothing', async
     socket.on('error', () => {})
     socket.resume()
     socket.write(`${head}x`)
-    return once(socket, 'close')
+    return new Promise((resolve) => void socket.on('close', resolve))
   })
-  let slowest = 0
-  for (let i = 0; i < 50; i++) {
+  const times: number[] = []
+  for (let i = 0; i < 100; i++) {
     const begin = performance.now()
     expect((await send(started.http, { body })).status).toBe(200)
-    slowest = Math.max(slowest, performance.now() - begin)
+    times.push(performance.now() - begin)
   }
-  expect(slowest).toBeLessThan(1_000)
+  // 99 of 100: a single one may meet a machine that is busy with something else.
+  expect(times.toSorted((a, b) => a - b)[98]).toBeLessThan(1_000)
   await Promise.all(slow)
   await eventually(async () => Object.values(await started.figures('weft_collector_inflight_bytes'))[0] === 0)
 })

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { QueueReader } from '../queue/contract.ts'
 import type { BlockWriter } from '../store/contract.ts'
 import type { BlockBuilder } from './contract.ts'
+import { BuilderPool } from './delivery/builders.ts'
 import { deliveryMetrics } from './delivery/metrics.ts'
 import { PartitionTask } from './delivery/partition.ts'
 import { defaultTiming, type Timing } from './delivery/retrying.ts'
@@ -14,8 +15,12 @@ export interface IngestOptions {
   /** Opened and closed by the caller, around this. */
   readonly queue: QueueReader
   readonly store: BlockWriter
-  /** Called twice for each partition. */
+  /** Called `maxBuilders` times at most. */
   readonly newBuilder: () => BlockBuilder
+  /** Blocks in memory at one time, of all partitions: being filled or inserted (default 2, which is the least). */
+  readonly maxBuilders?: number
+  /** Requests that a partition remembers to know resent ones by, a power of two; 24 bytes each (default 2^21). */
+  readonly windowEntries?: number
   readonly setAside: SetAside
   readonly log: Log
   readonly metrics: Registry
@@ -78,11 +83,14 @@ class Ingest implements Component {
 
   async #takeAssignments(): Promise<void> {
     const { queue, log, maxRows = 100_000, maxBytes = 64 * 1024 ** 2, maxWaitMs = 800 } = this.#options
+    const builders = new BuilderPool(this.#options.newBuilder, this.#options.maxBuilders ?? 2)
     for await (const assignment of queue.assignments()) {
       if (this.#state !== 'open') return
       const task: PartitionTask = new PartitionTask({
         ...this.#options,
         assignment,
+        builders,
+        windowEntries: this.#options.windowEntries ?? 2 ** 21,
         limits: { maxRows, maxBytes, maxWaitMs },
         timing: this.#options.timing ?? defaultTiming,
         log,

@@ -33,6 +33,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const store: BlockWriter = {
+  atomic: true,
   insert(block, token) {
     if (failing) return Promise.reject(new AppError('UNAVAILABLE', 'the store is away'))
     inserted.push({ block, token })

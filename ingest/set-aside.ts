@@ -42,6 +42,8 @@ export interface SetAsideEntry {
 const bodySuffix = '.otlp'
 const factsSuffix = '.json'
 const longestReason = 4096
+/** OTLP specification, "Retryable Response Codes". */
+const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /** @param options.folder made when it is first needed */
 export function createSetAside(options: { readonly folder: string; readonly store: BlockWriter }): SetAside {
@@ -103,7 +105,8 @@ export async function showSetAside(
  * is set aside anew. The files stay, with the time of the replay.
  *
  * @param collectorUrl the OTLP/HTTP receiver's base, such as `http://127.0.0.1:4318`
- * @throws AppError NOT_FOUND for an unknown id, UNAVAILABLE when the collector did not take it
+ * @throws AppError NOT_FOUND for an unknown id, UNAVAILABLE when the collector cannot take it now, BAD_INPUT when it
+ *   refuses it for good
  */
 export async function replaySetAside(
   folder: string,
@@ -127,7 +130,10 @@ export async function replaySetAside(
       cause: error,
     })
   }
-  if (!answer.ok) throw new AppError('UNAVAILABLE', `the collector answered ${answer.status} to ${id}`)
+  if (!answer.ok) {
+    const code = retryable.has(answer.status) ? 'UNAVAILABLE' : 'BAD_INPUT'
+    throw new AppError(code, `the collector answered ${answer.status} to ${id}`)
+  }
   const facts = JSON.parse(await readFile(join(folder, id + factsSuffix), 'utf8')) as Facts
   const replayed: Facts = { ...facts, replayedAt: new Date().toISOString() }
   await writeDurably(join(folder, id + factsSuffix), Buffer.from(JSON.stringify(replayed, undefined, 2)))

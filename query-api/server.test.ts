@@ -1,10 +1,13 @@
 import { request } from 'node:http'
+import { connect } from 'node:net'
+import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AppError, type ErrorCode } from '../base/errors.ts'
 import type { Query, Reader } from '../store/contract.ts'
-import { normalBasePath, type QueryApi } from './server.ts'
+import { normalBasePath } from './http/base-path.ts'
+import type { QueryApi } from './server.ts'
 import { openQueryApi } from './testing.ts'
 
 /** Answers no rows, fails or waits as told, and notes what was asked and what was cancelled. */
@@ -15,6 +18,9 @@ class ToldReader implements Reader {
   waits = false
   async ping(): ReturnType<Reader['ping']> {
     return this.fails instanceof AppError ? { ok: false, reason: this.fails.message } : { ok: true }
+  }
+  systemTable(name: string): string {
+    return `system.${name}`
   }
   async *select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]> {
     this.asked.push(query)
@@ -76,13 +82,40 @@ describe('bad input is named', () => {
     expect(body).toEqual({ error: { code: 'BAD_INPUT', message: expect.stringContaining(message) as string } })
     expect(reader.asked).toEqual([])
   })
-  test('an unknown path, an unknown method', async () => {
+  test('an unknown path', async () => {
     expect((await get('/api/nothing')).status).toBe(404)
-    expect((await fetch(`${api.url}/api/traces`, { method: 'POST' })).status).toBe(404)
+    expect((await fetch(`${api.url}/api/nothing`, { method: 'POST' })).status).toBe(404)
   })
+  test.each(['/api/traces', `/api/traces/${'1'.repeat(32)}`, '/api/openapi.json', '/metrics'])(
+    '%s takes GET and HEAD only',
+    async (path) => {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        const body = method === 'OPTIONS' ? null : '<'
+        const headers = { 'content-type': 'application/xml' }
+        const response = await fetch(api.url + path, { method, body, headers })
+        expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+        expect(await response.json()).toMatchObject({ error: { code: 'BAD_INPUT' } })
+      }
+      expect((await fetch(api.url + path, { method: 'HEAD' })).status).toBe(path.includes('111') ? 404 : 200)
+    },
+  )
   test('a URL that cannot be decoded', async () => {
-    expect((await get('/api/traces/%E0%A4%A')).status).toBe(400)
-    expect((await get('/api/services/%ff/operations')).status).toBe(400)
+    for (const path of ['/api/traces/%E0%A4%A', '/api/services/%ff/operations']) {
+      const { status, headers, body } = await get(path)
+      expect(status).toBe(400)
+      expect(body).toMatchObject({ error: { code: 'BAD_INPUT' } })
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n', 400],
+    ['a large header', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+  ])('%s', async (_, text, status) => {
+    const socket = connect(api.address.port, '127.0.0.1')
+    socket.write(text)
+    const answer = await textOf(socket)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ error: { code: 'BAD_INPUT' } })
   })
 })
 
@@ -187,7 +220,7 @@ describe('a web page of somebody else', () => {
     expect(policy).not.toContain('unsafe')
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(response.headers.get('referrer-policy')).toBe('no-referrer')
-    expect((await fetch(`${api.url}/api/config`, { method: 'OPTIONS' })).status).toBe(404)
+    expect((await fetch(`${api.url}/api/config`, { method: 'OPTIONS' })).status).toBe(405)
   })
 })
 

@@ -7,10 +7,13 @@ import type { Component } from '../base/component.ts'
 import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Reader } from '../store/contract.ts'
-import { errorHandler } from './http/errors.ts'
+import { normalBasePath } from './http/base-path.ts'
+import { answerClientError, errorHandler } from './http/errors.ts'
 import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
-import type { RouteContext } from './routes/context.ts'
+import { onlyGet } from './http/methods.ts'
+import { Slots } from './http/slots.ts'
+import type { RouteContext, TraceSlots } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -36,6 +39,8 @@ export interface QueryApiOptions {
   readonly status?: () => Promise<object>
   /** Where programs send their spans, told to the UI. */
   readonly addresses?: { readonly otlpHttp: string; readonly otlpGrpc: string }
+  /** What the process may take (default 512 MiB): bounds how many traces are put together at one time. */
+  readonly memoryBytes?: number
   readonly log: Log
   readonly metrics: Registry
 }
@@ -85,16 +90,8 @@ export function createQueryApi(options: QueryApiOptions): QueryApi {
   }
 }
 
-/** '' or `/path`, without a slash at the end. Throws BAD_INPUT for what cannot stand in a URL as it is. */
-export function normalBasePath(given: string | undefined): string {
-  const path = (given ?? '').replace(/\/+$/, '')
-  if (path !== '' && !/^(?:\/[\w.~-]+)+$/.test(path)) {
-    throw new AppError('BAD_INPUT', `the base path ${JSON.stringify(given)} must look like /weft`)
-  }
-  return path
-}
-
 function createApp(options: QueryApiOptions, basePath: string): FastifyInstance {
+  const handleError = errorHandler(options.log)
   const app = fastify({
     logger: false,
     forceCloseConnections: 'idle',
@@ -104,13 +101,21 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     http: { maxHeaderSize: 64 * 1024 },
     requestTimeout: 30_000,
     keepAliveTimeout: 30_000,
+    // Who does not read an answer for so long holds it in memory no longer; no question may take half as long.
+    connectionTimeout: 60_000,
     routerOptions: { maxParamLength: 4096, ignoreTrailingSlash: true },
     // A proxy may hand the base path on or cut it off: both find the same routes.
     rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath),
+    clientErrorHandler: answerClientError,
+    // No hook runs for a URL that cannot be read.
+    frameworkErrors: (error, request, reply) => {
+      void reply.headers(securityHeaders)
+      handleError(error, request, reply)
+    },
     // Unknown names are refused with their names instead of being dropped silently.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: true, useDefaults: true } },
   })
-  app.setErrorHandler(errorHandler(options.log))
+  app.setErrorHandler(handleError)
   // An answer is exactly what the question returned, not what a schema lets through.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.addHook('onRequest', async (request, reply) => {
@@ -121,11 +126,17 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     }
   })
   measure(app, options.metrics)
-  const context: RouteContext = { reader: options.reader, log: options.log }
+  const context: RouteContext = {
+    reader: options.reader,
+    log: options.log,
+    slots: slotsFor(options.memoryBytes ?? defaultMemoryBytes),
+  }
   void app.register(async (scope: FastifyInstance) => {
     await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
+    const paths = new Set<string>()
     scope.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, response: answers }
+      paths.add(route.url)
     })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
@@ -142,6 +153,7 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
       status: options.status ?? (() => Promise.resolve({})),
     })
     scope.get('/api/openapi.json', { schema: { hide: true, querystring: query({}) } }, () => scope.swagger())
+    onlyGet(scope, [...paths])
   })
   if (options.uiFolder === undefined) {
     app.setNotFoundHandler((request) => {
@@ -151,6 +163,23 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
     void app.register(uiRoutes, { folder: options.uiFolder, basePath, log: options.log })
   }
   return app
+}
+
+const MiB = 2 ** 20
+const defaultMemoryBytes = 512 * MiB
+/** The process itself, and answers that are small by their limits. */
+const baseBytes = 160 * MiB
+/** A trace that is held as a whole; the skeleton of one of 100,000 spans, with what is rebuilt from it. */
+const wholeBytes = 32 * MiB
+const largeBytes = 128 * MiB
+
+/** Half of the room for traces of either kind. */
+function slotsFor(memoryBytes: number): TraceSlots {
+  const half = (memoryBytes - baseBytes) / 2
+  return {
+    whole: new Slots(Math.max(Math.floor(half / wholeBytes), 2)),
+    large: new Slots(Math.max(Math.floor(half / largeBytes), 1)),
+  }
 }
 
 /** The URL as if the base path were not there. */

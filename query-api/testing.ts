@@ -38,6 +38,7 @@ export async function openQuestionStore(): Promise<QuestionStore> {
     asked,
     reader: {
       ping: (signal) => reader.ping(signal),
+      systemTable: (name) => reader.systemTable(name),
       select(query, signal) {
         asked.push(query)
         return reader.select(query, signal)

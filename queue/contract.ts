@@ -63,7 +63,7 @@ export interface Assignment {
 
 export interface QueueBatch {
   readonly records: readonly QueueBatchRecord[]
-  /** Where to read on: last offset + 1, or `from` of an empty batch. */
+  /** Where to read on: last offset + 1, or `from` of an empty batch; further where records behind are lost. */
   readonly next: bigint
 }
 

@@ -1,22 +1,25 @@
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import type { ClickHouseClient } from '@clickhouse/client'
 import type { Health } from '../base/component.ts'
-import { messageOf } from '../base/errors.ts'
+import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { type Cluster, clusterSettings, onCluster, systemTable } from './cluster.ts'
+import { type Access, clientOf, type Connected, connect, firstWell, waitAt } from './connection.ts'
 import type { BlockWriter, Reader, Schema } from './contract.ts'
-import { readerError } from './errors.ts'
-import { createLiveness } from './liveness.ts'
+import { identifier } from './embedded/sql-text.ts'
+import { isServersFault, setupError } from './errors.ts'
 import { createReader } from './reader.ts'
 import { createSchema } from './schema/migrate.ts'
+import { chooseAmong } from './servers.ts'
 import { createWriter } from './writer.ts'
 
-export interface StoreOptions {
-  /** Of ClickHouse's HTTP interface: the embedded server's or a real one's. */
-  readonly url: string
-  /** `weft` where there is a password, else `default`. */
-  readonly user?: string
-  readonly password?: string
-  /** `weft` unless said otherwise. */
-  readonly database?: string
+export interface StoreOptions extends Access {
+  /**
+   * Of ClickHouse's HTTP interface, http or https: the embedded server's or a real one's. Several are servers of one
+   * cluster, any of which may be asked; without a cluster they would be stores of their own.
+   */
+  readonly url: string | readonly string[]
+  /** The cluster's name in the servers' configuration: tables are replicated and sharded over it. */
+  readonly cluster?: string
   /**
    * Of an embedded server on this machine whose files this process may write: its folder. Blocks are handed over in files
    * there instead of over the connection.
@@ -30,77 +33,113 @@ export interface Store {
   readonly writer: BlockWriter
   readonly reader: Reader
   readonly schema: Schema
-  /** Runs a statement without a result. Rejects as `Reader.select` does. */
-  command(sql: string, params?: Readonly<Record<string, string | number | bigint>>, signal?: AbortSignal): Promise<void>
+  readonly cluster: Cluster | undefined
+  /** Runs a statement without a result. Rejects as `Reader.select` does, and FORBIDDEN when the user may not. */
+  command(
+    sql: string,
+    params?: Readonly<Record<string, string | number | bigint>>,
+    signal?: AbortSignal,
+    settings?: CommandSettings,
+  ): Promise<void>
   ping(signal: AbortSignal): Promise<Health>
   close(): Promise<void>
 }
 
-/** Longer than any statement may take: what a caller waits for, its signal says. */
-const requestTimeoutMs = 600_000
-const unanswered = 'a ping was not answered in time'
-/** Callers are told within 4 s that the store is hung. */
-const hung = { afterMs: 1_000, pingMs: 3_000 }
+export interface CommandSettings {
+  /** Of an INSERT: idempotent under it. */
+  readonly insert_deduplication_token?: string
+  /** Bytes of a partition that DROP PARTITION takes; 0 for any. */
+  readonly max_partition_size_to_drop?: string
+}
 
-/** Nothing is opened before the first call. */
+/**
+ * Nothing is opened before the first call.
+ *
+ * @throws AppError BAD_INPUT when several servers are given that are no cluster
+ */
 export function createStore(options: StoreOptions): Store {
   const database = options.database ?? 'weft'
-  const connect = (name?: string, connections = 16): ClickHouseClient =>
-    createClient({
-      url: options.url,
-      username: options.user ?? (options.password ? 'weft' : 'default'),
-      password: options.password ?? '',
-      ...(name === undefined ? {} : { database: name }),
-      application: 'weft',
-      request_timeout: requestTimeoutMs,
-      max_open_connections: connections,
-      // Loopback or a data centre: compression costs both sides more than the bytes do.
-      compression: { request: false, response: false },
-      log: { level: ClickHouseLogLevel.OFF },
-    })
-  const client = connect(database)
-  // Connections of its own: those of the client may all be waiting for the very store that is asked about.
-  const pinger = connect(database, 4)
-  const ping: Store['ping'] = async (signal) => {
-    try {
-      const answer = await pinger.ping({ select: false, abort_signal: signal })
-      if (answer.success) return { ok: true }
-      return { ok: false, reason: signal.aborted ? unanswered : messageOf(answer.error) }
-    } catch (error) {
-      return { ok: false, reason: signal.aborted ? unanswered : messageOf(error) }
+  const urls = typeof options.url === 'string' ? [options.url] : options.url
+  const cluster = options.cluster === undefined ? undefined : { name: options.cluster, database }
+  if (urls.length > 1 && cluster === undefined) {
+    throw new AppError(
+      'BAD_INPUT',
+      'several ClickHouse URLs need the name of the cluster that they are servers of: servers that do not replicate would each keep some of the spans, and some of them twice',
+    )
+  }
+  const servers = chooseAmong(urls.map((url) => connect(options, url, database)))
+  const ping: Store['ping'] = (signal) => firstWell(servers.all.map((server) => server.ping(signal)))
+  const reader: Reader = {
+    ...createReader(servers, cluster && clusterSettings.query),
+    ping,
+    systemTable: (name) => systemTable(cluster, name),
+  }
+  /** Our statements do the same when they are run again: one that a server did not take may be another's. */
+  const run = async (
+    sql: string,
+    params: Readonly<Record<string, string | number | bigint>>,
+    signal: AbortSignal | undefined,
+    settings: CommandSettings,
+    clientAt: (server: Connected) => ClickHouseClient = ({ client }) => client,
+  ) => {
+    for (let tries = 1; ; tries++) {
+      const server = servers.current()
+      const waiting = waitAt(server, servers)
+      const signals = [signal, waiting?.signal].filter((one) => one !== undefined)
+      try {
+        await clientAt(server).command({
+          query: sql,
+          query_params: { ...params },
+          ...(signals.length > 0 ? { abort_signal: AbortSignal.any(signals) } : {}),
+          clickhouse_settings: { ...(cluster && clusterSettings.ddl), ...settings },
+        })
+        servers.worked(server)
+        return
+      } catch (thrown) {
+        const error = setupError(waiting?.signal.aborted ? waiting.signal.reason : thrown, signal)
+        if (!isServersFault(error, signal)) throw error
+        servers.failed(server)
+        if (tries >= servers.all.length) throw error
+      } finally {
+        waiting?.end()
+      }
     }
   }
-  const reader = createReader(client, ping, createLiveness({ ping, ...hung }))
-  const command: Store['command'] = async (sql, params = {}, signal) => {
-    try {
-      await client.command({ query: sql, query_params: { ...params }, ...(signal ? { abort_signal: signal } : {}) })
-    } catch (error) {
-      throw readerError(error, signal)
-    }
-  }
+  const command: Store['command'] = (sql, params = {}, signal, settings = {}) => run(sql, params, signal, settings)
   const schema = createSchema({
     reader,
     command,
+    ...(cluster ? { cluster } : {}),
     async createDatabase(signal) {
-      const any = connect()
+      // Connections that name no database: this one may not be there yet.
+      const opened: ClickHouseClient[] = []
+      const anywhere = ({ url }: Connected) => {
+        const client = clientOf(options, url, undefined, 1)
+        opened.push(client)
+        return client
+      }
       try {
-        await any.command({ query: `CREATE DATABASE IF NOT EXISTS \`${database}\``, abort_signal: signal })
-      } catch (error) {
-        throw readerError(error, signal)
+        const sql = `CREATE DATABASE IF NOT EXISTS ${identifier(database)}${onCluster(cluster)}`
+        await run(sql, {}, signal, {}, anywhere)
       } finally {
-        await any.close()
+        await Promise.all(opened.map((client) => client.close()))
       }
     },
     log: options.log,
   })
   return {
-    writer: createWriter(client, reader, options.folder),
+    writer: createWriter({
+      servers,
+      ...(cluster ? { cluster } : {}),
+      ...(options.folder === undefined ? {} : { folder: options.folder }),
+    }),
     reader,
     schema,
+    cluster,
     command,
     ping,
     async close() {
-      await Promise.all([client.close(), pinger.close()])
+      await Promise.all(servers.all.map((server) => server.close()))
     },
   }
 }

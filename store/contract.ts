@@ -20,19 +20,31 @@ export interface Block {
 
 export interface BlockWriter {
   /**
+   * A block is stored whole or not at all, and `stored` counts the truth. Else (a cluster of shards) a failed insert may
+   * have stored some of a block, and a replica that lags may count less than there is: there an insert that was answered
+   * well is the truth, and one that failed is inserted again under the same token until it is.
+   */
+  readonly atomic: boolean
+  /**
    * Idempotent per token while the server remembers it. Rejects UNAVAILABLE when the outcome is unknown or a later try
    * may succeed (then: insert the same block again under the same token, and ask `stored`), OVERLOADED for memory or too
-   * many parts, BAD_INPUT when the server cannot parse the block.
+   * many parts, BAD_INPUT when the server cannot parse the block, FORBIDDEN and UNSUPPORTED when somebody has to set the
+   * user or the tables right first.
    */
   insert(block: Block, token: string, signal: AbortSignal): Promise<void>
-  /** Rows of `spans` whose source lies in [first, last] of a partition: the truth about what was stored. */
+  /** Rows of `spans` whose source lies in [first, last] of a partition. */
   stored(at: Source, first: bigint, last: bigint, signal: AbortSignal): Promise<bigint>
   /** Highest stored offset of a partition, for when the queue has forgotten its commit. */
   highest(at: Source, signal: AbortSignal): Promise<bigint | undefined>
-  /** Request ids stored from a partition since `since` (time of receipt), each with its lowest offset. */
+  /**
+   * Request ids of the records [first, last] of a partition that are stored and were received since `since`, in the order
+   * of their offsets (the lowest, where an id is there more than once).
+   */
   recentRequests(
     at: Source,
     since: Nanos,
+    first: bigint,
+    last: bigint,
     signal: AbortSignal,
   ): Promise<readonly { readonly requestId: bigint; readonly offset: bigint }[]>
 }
@@ -56,6 +68,8 @@ export interface Reader {
   select<Row>(query: Query<Row>, signal: AbortSignal): AsyncIterable<readonly Row[]>
   /** Whether the store answers at all, however much it has to do. Never rejects. */
   ping(signal: AbortSignal): Promise<Health>
+  /** A table of the database `system`, as it stands in FROM: of the whole store, where that is more than one server. */
+  systemTable(name: 'parts'): string
 }
 
 export interface Schema {
@@ -63,7 +77,10 @@ export interface Schema {
   current(signal?: AbortSignal): Promise<number>
   /**
    * Brings the database up to `target`; a database that is already there is left alone. Safe to run again after a crash
-   * in the middle. Rejects UNSUPPORTED when the database is newer than this program knows.
+   * in the middle, and by several at once. Rejects UNSUPPORTED when the database is newer than this program knows, or was
+   * made for a cluster and is asked as one server (or the reverse), FORBIDDEN when the user may not.
+   *
+   * @param again also what is there already is made where it is missing: on servers that joined the cluster later
    */
-  migrate(target: number, signal: AbortSignal): Promise<void>
+  migrate(target: number, signal: AbortSignal, again?: boolean): Promise<void>
 }

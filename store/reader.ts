@@ -1,57 +1,92 @@
 import type { Readable } from 'node:stream'
-import { ClickHouseError, type ClickHouseClient } from '@clickhouse/client'
+import { ClickHouseError, type ClickHouseSettings } from '@clickhouse/client'
 import { AppError } from '../base/errors.ts'
+import type { Connected } from './connection.ts'
 import type { Query, Reader } from './contract.ts'
-import { readerError } from './errors.ts'
-import type { Waiting } from './liveness.ts'
+import { isServersFault, readerError } from './errors.ts'
+import type { Servers } from './servers.ts'
 
 /** Given to the server beyond a query's own time, so that it is the server that says TIMEOUT. */
 const graceMs = 2_000
+/** A server that failed so soon was not there at all: there is still time to ask another one. */
+const soonMs = 500
 
 /**
  * Reads rows of JSONCompactEachRow. They are parsed many at a time: one JSON.parse for each piece that arrives.
- * `liveness` ends queries at a store that is hung.
+ *
+ * A server that cannot be reached is passed over at once; one that hangs ends its query after some seconds (its
+ * `liveness`), and the next query goes elsewhere.
+ *
+ * @param settings of every query, beside those that its limits are
  */
-export function createReader(client: ClickHouseClient, ping: Reader['ping'], liveness: { wait(): Waiting }): Reader {
+export function createReader(servers: Servers<Connected>, settings: ClickHouseSettings = {}): Pick<Reader, 'select'> {
   return {
-    ping,
     async *select<Row>(query: Query<Row>, signal: AbortSignal): AsyncGenerator<readonly Row[], void, void> {
-      const { limits, decode } = query
-      const waiting = liveness.wait()
-      const within = AbortSignal.any([signal, waiting.signal, AbortSignal.timeout(limits.timeoutMs + graceMs)])
-      let stream: Readable | undefined
-      const stop = () => stream?.destroy(new Error('the query was cancelled'))
-      try {
-        within.throwIfAborted()
-        const answer = await client.exec({
-          query: `${query.sql}\nFORMAT JSONCompactEachRow`,
-          query_params: query.params,
-          abort_signal: within,
-          clickhouse_settings: {
-            log_comment: query.name,
-            max_execution_time: Math.max(limits.timeoutMs / 1000, 0.001),
-            timeout_overflow_mode: 'throw',
-            max_result_rows: String(limits.maxRows),
-            max_result_bytes: String(limits.maxBytes),
-            result_overflow_mode: 'throw',
-            output_format_json_quote_64bit_integers: 1,
-            output_format_json_quote_denormals: 1,
-            output_format_json_quote_64bit_floats: 0,
-          },
-        })
-        stream = answer.stream
-        within.addEventListener('abort', stop, { once: true })
-        if (within.aborted) stop()
-        for await (const rows of parsedRows(stream)) yield rows.map(decode)
-      } catch (error) {
-        throw readerError(error, within)
-      } finally {
-        waiting.end()
-        within.removeEventListener('abort', stop)
-        // Closing the connection is how the server learns that nobody wants the rest.
-        stream?.destroy()
+      const begun = performance.now()
+      for (let tries = 1; ; tries++) {
+        const server = servers.current()
+        let isAnswered = false
+        try {
+          for await (const rows of selectAt(server, settings, query, signal)) {
+            if (!isAnswered) servers.worked(server)
+            isAnswered = true
+            if (rows.length > 0) yield rows
+          }
+          return
+        } catch (thrown) {
+          const error = readerError(thrown, signal)
+          if (!isServersFault(error, signal)) throw error
+          servers.failed(server)
+          const isSoon = performance.now() - begun < soonMs
+          if (isAnswered || !isSoon || tries >= servers.all.length) throw error
+        }
       }
     },
+  }
+}
+
+/** Gives an empty batch first, when the server has answered. */
+async function* selectAt<Row>(
+  { client, liveness }: Connected,
+  settings: ClickHouseSettings,
+  { name, sql, params, limits, decode }: Query<Row>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Row[], void, void> {
+  const waiting = liveness.wait()
+  const within = AbortSignal.any([signal, waiting.signal, AbortSignal.timeout(limits.timeoutMs + graceMs)])
+  let stream: Readable | undefined
+  const stop = () => stream?.destroy(new Error('the query was cancelled'))
+  try {
+    within.throwIfAborted()
+    const answer = await client.exec({
+      query: `${sql}\nFORMAT JSONCompactEachRow`,
+      query_params: params,
+      abort_signal: within,
+      clickhouse_settings: {
+        ...settings,
+        log_comment: name,
+        max_execution_time: Math.max(limits.timeoutMs / 1000, 0.001),
+        timeout_overflow_mode: 'throw',
+        max_result_rows: String(limits.maxRows),
+        max_result_bytes: String(limits.maxBytes),
+        result_overflow_mode: 'throw',
+        output_format_json_quote_64bit_integers: 1,
+        output_format_json_quote_denormals: 1,
+        output_format_json_quote_64bit_floats: 0,
+      },
+    })
+    stream = answer.stream
+    within.addEventListener('abort', stop, { once: true })
+    if (within.aborted) stop()
+    yield []
+    for await (const rows of parsedRows(stream)) yield rows.map(decode)
+  } catch (error) {
+    throw readerError(error, within)
+  } finally {
+    waiting.end()
+    within.removeEventListener('abort', stop)
+    // Closing the connection is how the server learns that nobody wants the rest.
+    stream?.destroy()
   }
 }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Component, Health } from '../base/component.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { Query } from './contract.ts'
 import type { Store } from './client.ts'
+import { type Day, dayOf, daysKept, dropDay, noteDropped, type Reason } from './days.ts'
 
 export interface RetentionOptions {
   readonly store: Store
@@ -27,23 +27,11 @@ export interface Retention extends Component {
   sweep(signal: AbortSignal): Promise<void>
 }
 
-/** Tables that are cut in days of receipt. */
-const tables = ['spans', 'resources', 'set_aside'] as const
-
 /** Enough for the reservations of one day's drops, and for the notes. */
 const ballastBytes = 16 * 1024 * 1024
 
 /** How far today's day alone may go over the limit before it is dropped as well. */
 const todaysOverrun = 1.2
-
-type Reason = 'age' | 'disk'
-
-interface Day {
-  /** YYYY-MM-DD, the name of the partition. */
-  readonly day: string
-  readonly rows: bigint
-  readonly bytes: bigint
-}
 
 /**
  * Forgets the oldest day of receipt, in all tables alike, when it is older than `retentionDays` or while the disk is
@@ -71,40 +59,16 @@ export function createRetention(options: RetentionOptions): Retention {
   let sweeping: Promise<void> | undefined
   let failure: string | undefined
 
-  const daysKept = async (signal: AbortSignal): Promise<Day[]> => {
-    const query: Query<Day> = {
-      name: 'days kept',
-      sql: `SELECT partition, sumIf(rows, table = 'spans'), sum(bytes_on_disk) FROM system.parts
-            WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
-            GROUP BY partition ORDER BY partition`,
-      params: { tables },
-      limits: { maxRows: 100_000, maxBytes: 100_000_000, timeoutMs: 30_000 },
-      decode: ([day, rows, bytes]) => ({
-        day: day as string,
-        rows: BigInt(rows as string),
-        bytes: BigInt(bytes as string),
-      }),
-    }
-    const days: Day[] = []
-    for await (const rows of store.reader.select(query, signal)) days.push(...rows)
-    return days.filter(({ day }) => /^\d{4}-\d{2}-\d{2}$/.test(day))
-  }
-
   const drop = async (day: Day, reason: Reason, signal: AbortSignal) => {
-    const dropAll = async () => {
-      for (const table of tables) {
-        await store.command(`ALTER TABLE ${table} DROP PARTITION {day:String}`, { day: day.day }, signal)
-      }
-    }
     try {
-      await dropAll()
+      await dropDay(store, day, signal)
     } catch (error) {
       log.warn(
         { day: day.day, error: messageOf(error) },
         'a day could not be dropped: trying with the ballast given up',
       )
       await rm(ballast, { force: true })
-      await dropAll()
+      await dropDay(store, day, signal)
     }
     log.warn({ day: day.day, reason, rows: String(day.rows), bytes: String(day.bytes) }, 'dropped the oldest day')
     unsaid.push({ day, reason })
@@ -113,12 +77,7 @@ export function createRetention(options: RetentionOptions): Retention {
   const sayDropped = async (signal: AbortSignal) => {
     while (unsaid[0]) {
       const { day, reason } = unsaid[0]
-      await store.command(
-        `INSERT INTO dropped_days (day, reason, rows, bytes)
-         SELECT {day:Date}, {reason:String}, {rows:UInt64}, {bytes:UInt64}`,
-        { day: day.day, reason, rows: day.rows, bytes: day.bytes },
-        signal,
-      )
+      await noteDropped(store, day, reason, signal)
       unsaid.shift()
     }
   }
@@ -140,7 +99,7 @@ export function createRetention(options: RetentionOptions): Retention {
   const sweep = async (signal: AbortSignal): Promise<void> => {
     const today = dayOf(now())
     const oldest = dayOf(now() - retentionDays * 86_400_000)
-    const days = await daysKept(signal)
+    const days = await daysKept(store, signal)
     while (days[0] && days[0].day < oldest && days[0].day < today) await drop(days.shift()!, 'age', signal)
     let own = days.reduce((sum, day) => sum + Number(day.bytes), 0)
     const limit = await limitFor(own)
@@ -190,5 +149,3 @@ export function createRetention(options: RetentionOptions): Retention {
     },
   }
 }
-
-const dayOf = (milliseconds: number) => new Date(milliseconds).toISOString().slice(0, 10)

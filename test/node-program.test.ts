@@ -55,8 +55,8 @@ test("a Node program started with the README's variables is on screen: first pag
   expect(trace).toMatchObject({ rootService: 'shop', rootName: 'GET', hasRoot: true, errorCount: 0 })
 
   // The page that was empty notices by itself, and leads on to the call chain.
-  await page.getByText('shop').first().waitFor({ timeout: 20_000 })
+  await page.getByText('shop').first().waitFor()
   await page.goto(`${weft.api}/trace/${trace.traceId}`)
   await page.getByRole('treeitem').nth(2).waitFor()
   expect(await page.getByRole('treeitem').count()).toBe(3)
-})
+}, 180_000)

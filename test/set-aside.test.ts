@@ -23,7 +23,7 @@ import { eventually, type RunningWeft, startWeft } from './weft.ts'
 const data = mkdtempSync(join(tmpdir(), 'weft-aside-'))
 const good = Array.from({ length: 4 }, () => newTraceId())
 /** Good requests that were told to hold more spans than a block may have: what they hold can be stored when sent again. */
-const overstated = [newTraceId(), newTraceId()] as const
+const overstated = [newTraceId(), newTraceId(), newTraceId()] as const
 const bodyOf = (traceId: Buffer) => encode(messageOf('neighbour', [spanOf({ traceId })]))
 const overstatedBodies = overstated.map(bodyOf)
 const random = Buffer.from('9c3f00ff10', 'hex')
@@ -38,8 +38,9 @@ const records: readonly (readonly [body: Buffer, items: number, signal: 'traces'
   [overstatedBodies[1] as Buffer, 1_000_001, 'traces'],
   [Buffer.from('a log record'), 1, 'logs'],
   [bodyOf(good[3] as Buffer), 1, 'traces'],
+  [overstatedBodies[2] as Buffer, 1_000_001, 'traces'],
 ]
-const badOffsets = [1, 3, 4, 6, 7]
+const badOffsets = [1, 3, 4, 6, 7, 9]
 
 let weft: RunningWeft
 beforeAll(async () => {
@@ -76,7 +77,7 @@ async function listed(): Promise<ReadonlyMap<number, readonly string[]>> {
   const [, ...rows] = out.toString().trimEnd().split('\n')
   return new Map(rows.map((row) => [Number(row.split('\t')[0]?.split('/')[2]), row.split('\t')]))
 }
-const replay = (id: string) => setAside('replay', id, '--otlp-http', weft.otlpHttp.replace('http://', ''))
+const replay = (...ids: string[]) => setAside('replay', ...ids, '--otlp-http', weft.otlpHttp.replace('http://', ''))
 
 test('the good ones between them are shown within 5 s of the start', async () => {
   for (const traceId of good) await traceOf(weft, hexOf(traceId), 1, 5_000)
@@ -136,4 +137,12 @@ test('replay of what the collector refuses says so and leaves it where it is', a
   expect(err).toContain('400')
   expect((await listed()).get(1)?.[5]).toBe('-')
   await expectAlive(weft, pidsOf(weft))
+})
+
+test('replay of all goes on behind what is refused, and tells of it at the end', async () => {
+  const { code, out, err } = await replay()
+  expect(code).toBe(1)
+  expect(out.toString()).toMatch(/\/9: sent\n$/)
+  expect(err).toMatch(/^weft: 3 were not taken: .*400.*\/1; .*400.*\/3; .*404.*\/7\n$/)
+  await traceOf(weft, hexOf(overstated[2]), 1)
 })

@@ -78,6 +78,14 @@ test('an unknown flag or a wrong value is said, with how to learn more', async (
   })
 })
 
+test('a store alone needs a password: one line that says so', async () => {
+  const { code, err } = await run('store', '--data', join(weft.data, 'alone'), '--clickhouse', '0')
+  expect(code).toBe(1)
+  expect(lines(err)).toEqual([
+    expect.stringMatching(/^weft store: a password is missing: set WEFT_CLICKHOUSE_PASSWORD/),
+  ])
+})
+
 test.each<Role>(['collector', 'ingest', 'store', 'query-api'])('%s is started again after kill -9', async (role) => {
   const before = weft.pid(role)
   expect(before).toBeDefined()
@@ -118,6 +126,33 @@ test('when weft up itself is killed, its roles end too and the folder is free ag
   expect(await again.stop()).toBe(0)
   await one.close()
 })
+
+test('killed under load, it can be started again at once', async () => {
+  let one = await startWeft()
+  let number = 0
+  const body = () => {
+    const id = (++number).toString(16)
+    const span = { traceId: id.padStart(32, 'a'), spanId: id.padStart(16, 'b'), name: 'n' }
+    return JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] })
+  }
+  for (let round = 0; round < 2; round++) {
+    const { otlpHttp, data } = one
+    const sending = Array.from({ length: 8 }, async () => {
+      const headers = { 'content-type': 'application/json' }
+      while (
+        (await fetch(`${otlpHttp}/v1/traces`, { method: 'POST', headers, body: body() }).catch(() => undefined))?.ok
+      );
+    })
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const killed = one
+    killed.process.kill('SIGKILL')
+    one = await startWeft({ data })
+    await Promise.all(sending)
+    expect(killed.stderr()).not.toContain('Unhandled')
+  }
+  expect(await one.stop()).toBe(0)
+  await one.close()
+}, 60_000)
 
 test('every log line is one JSON object', () => {
   const written = lines(weft.stderr())

@@ -65,7 +65,7 @@ beforeAll(async () => {
   await traceOf(weft, hexOf(traceId), 2 * payloads.length)
 
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(30_000)
   await context.exposeFunction('reportViolation', (text: string) => violations.push(text))
   await context.addInitScript({ content: watch })
   page = await context.newPage()

@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
 
@@ -17,10 +20,22 @@ const preloadFonts: Plugin = {
   },
 }
 
+/** Compressed once here instead of at each request: three times fewer bytes for who is not on this machine. */
+const compressed: Plugin = {
+  name: 'compressed',
+  async writeBundle({ dir = '' }, bundle) {
+    for (const [file, output] of Object.entries(bundle)) {
+      if (!/\.(?:js|css)$/.test(file)) continue
+      const text = output.type === 'chunk' ? output.code : output.source
+      await writeFile(join(dir, `${file}.gz`), gzipSync(text, { level: 9 }))
+    }
+  },
+}
+
 export default defineConfig({
   // Relative addresses: the server puts its base path into <base href>, so one build works under any.
   base: './',
-  plugins: [react(), preloadFonts],
+  plugins: [react(), preloadFonts, compressed],
   build: {
     target: ['chrome119', 'firefox121', 'safari17'],
     // Inlined files would be data: URLs, which the content security policy refuses.

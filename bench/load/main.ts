@@ -19,7 +19,12 @@ const command = new Command('load')
   .addOption(new Option('--protocol <protocol>', 'OTLP transport').choices(['http', 'grpc']).default('http'))
   .option('--gzip', 'compress the bodies')
   .option('--rate <spans>', 'spans a second; without it as fast as they are taken', positive)
-  .option('--seconds <seconds>', 'how long to send', positive, 10)
+  .option(
+    '--seconds <seconds>',
+    'how long to send; the round of the pool that is under way is sent to its end',
+    positive,
+    10,
+  )
   .option('--connections <n>', 'connections, one request at a time on each', positive, 4)
   .addOption(new Option('--story <name>', 'plant a cause').choices(storyNames))
   .option('--list-stories', 'tell what each story plants and how it would be seen')

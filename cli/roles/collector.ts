@@ -10,7 +10,15 @@ export interface CollectorRoleOptions extends KafkaTopicFlags {
   readonly data: string
   readonly queueSize: number
   readonly allowedOrigin: readonly string[]
+  readonly memory: number
 }
+
+const MiB = 2 ** 20
+/** The process itself, without a request. */
+const baseBytes = 128 * MiB
+
+/** Half of the room is for what the requests in it cost beside their bytes: copies on the way to the queue, and waste. */
+const requestBytes = (memory: number): number => (memory - baseBytes) / 2
 
 /** OTLP in, queue out. */
 export async function startCollector(options: CollectorRoleOptions, context: RoleContext): Promise<RunningRole> {
@@ -22,6 +30,7 @@ export async function startCollector(options: CollectorRoleOptions, context: Rol
     grpc: options.otlpGrpc,
     allowedOrigins: options.allowedOrigin,
     queue,
+    memoryBytes: requestBytes(options.memory),
     log,
     metrics,
   })

@@ -1,29 +1,24 @@
 import { createQueryApi } from '../../query-api/server.ts'
-import { createStore } from '../../store/client.ts'
 import { type Address, formatAddress, urlOf } from '../address.ts'
+import type { ClickHouseOptions } from '../clickhouse-options.ts'
 import { metricsText, type RoleContext, type RunningRole } from '../role.ts'
+import { lookAtSchema, storeOf } from '../store.ts'
 
-export interface QueryApiRoleOptions {
+export interface QueryApiRoleOptions extends ClickHouseOptions {
   readonly http: Address
-  readonly clickhouseUrl: string
-  readonly clickhouseUser: string
-  readonly clickhousePassword: string
   readonly otlpHttp: Address
   readonly otlpGrpc: Address
   readonly basePath: string
   readonly allowedHost: readonly string[]
   readonly uiFolder: string
+  readonly memory: number
 }
 
 /** The read side and the web UI. */
 export async function startQueryApi(options: QueryApiRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, parent, signal } = context
-  const store = createStore({
-    url: options.clickhouseUrl,
-    user: options.clickhouseUser,
-    password: options.clickhousePassword,
-    log,
-  })
+  const store = storeOf(options, log)
+  await lookAtSchema(store, log)
   const api = createQueryApi({
     host: options.http.host,
     port: options.http.port,
@@ -31,6 +26,7 @@ export async function startQueryApi(options: QueryApiRoleOptions, context: RoleC
     basePath: options.basePath,
     allowedHosts: options.allowedHost,
     uiFolder: options.uiFolder,
+    memoryBytes: options.memory,
     addresses: { otlpHttp: urlOf(options.otlpHttp), otlpGrpc: urlOf(options.otlpGrpc) },
     // Under `weft up` the parent knows all the roles: one scrape sees the whole way, and its figures add up.
     metricsText: async () => {

@@ -1,3 +1,4 @@
+import { AppError } from '../../base/errors.ts'
 import { startEmbeddedServer } from '../../store/embedded/server.ts'
 import { createStore } from '../../store/client.ts'
 import { createRetention } from '../../store/retention.ts'
@@ -19,6 +20,13 @@ export interface StoreRoleOptions {
 /** The embedded ClickHouse, its schema brought up to date, and what forgets the oldest days. */
 export async function startStore(options: StoreRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, signal } = context
+  if (options.clickhousePassword === '') {
+    // Anybody could write who says that he is `weft`.
+    throw new AppError(
+      'BAD_INPUT',
+      'a password is missing: set WEFT_CLICKHOUSE_PASSWORD, here and for ingest and query-api',
+    )
+  }
   const folder = foldersOf(options.data).store
   const server = await startEmbeddedServer({
     folder,

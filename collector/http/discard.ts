@@ -18,8 +18,11 @@ export function discardRest(request: IncomingMessage, reply: FastifyReply, sweep
     void reply.header('connection', 'close')
     return
   }
-  // Also where the client asked for one request alone: Node would end that connection right behind the answer.
-  reply.raw.shouldKeepAlive = true
+  const { raw: response } = reply
+  // Where the client asked for one request alone Node would end the connection right behind the answer: it is ended here,
+  // once both are through.
+  const isLast = !response.shouldKeepAlive
+  response.shouldKeepAlive = true
   let bytes = 0
   const guard = { expiresAt: performance.now() + maxDiscardMs, expire: () => end(true) }
   const end = (destroy: boolean): void => {
@@ -33,4 +36,10 @@ export function discardRest(request: IncomingMessage, reply: FastifyReply, sweep
     if (bytes > maxDiscardBytes) end(true)
   })
   request.on('close', () => end(false))
+  if (!isLast) return
+  const endWhenThrough = (): void => {
+    if (request.complete && response.writableFinished) request.socket.end()
+  }
+  request.on('close', endWhenThrough)
+  response.on('finish', endWhenThrough)
 }

@@ -88,7 +88,8 @@ export async function createHttpServer(services: Services, allowedOrigins: reado
     })
   }
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? ''
+    // As the routes are found.
+    const path = (request.url.split('?', 1)[0] ?? '').replace(/\/$/, '')
     if (path !== tracesPath && !unserved.has(path)) {
       refuse(request, reply, new Refusal('NOT_FOUND', 'not_found', `nothing is served here, only POST ${tracesPath}`))
       return

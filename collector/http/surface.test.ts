@@ -56,6 +56,7 @@ test.for<[name: string, sending: Sending]>([
 
 test.for<[name: string, status: number, type: string, sending: Sending]>([
   ['GET', 405, 'application/json', { method: 'GET', headers: {} }],
+  ['GET with a slash at the end', 405, 'application/json', { method: 'GET', path: '/v1/traces/', headers: {} }],
   ['PUT', 405, 'application/x-protobuf', { method: 'PUT', body }],
   ['DELETE without a body', 405, 'application/json', { method: 'DELETE', headers: {} }],
   ['text/plain', 415, 'application/json', { headers: { 'content-type': 'text/plain' }, body }],
@@ -137,6 +138,19 @@ test('several requests on one connection', async () => {
   await until(/(HTTP\/1.1 200[^]*){3}/)
   expect(started.queue.records).toHaveLength(3)
   socket.destroy()
+})
+
+test.for<[name: string, status: number, head: string, body: string]>([
+  ['no body', 405, 'GET /v1/traces HTTP/1.1', ''],
+  ['a body', 404, 'POST /v1/nothing HTTP/1.1', 'x'.repeat(2_000_000)],
+  ['a refused type', 415, 'POST /v1/traces HTTP/1.1', 'x'.repeat(2_000_000)],
+  ['HTTP/1.0', 404, 'GET / HTTP/1.0', ''],
+])('a refused request that is to be the last one ends its connection: %s', async ([, status, head, sent]) => {
+  const { socket, received, closed } = await wire(started.http)
+  socket.write(`${head}\r\nHost: x\r\nConnection: close\r\nContent-Length: ${sent.length}\r\n\r\n${sent}`)
+  const open = await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2_000, 'open'))])
+  expect(open).not.toBe('open')
+  expect(received()).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*"code"`))
 })
 
 test.for<[name: string, text: string, status: number]>([

@@ -69,7 +69,8 @@ export async function wire(url: string): Promise<Wire> {
     text += chunk
   })
   socket.on('error', () => {})
-  const closed = once(socket, 'close')
+  // `once` would reject for an error before it, such as writing to a connection that the server has just ended.
+  const closed = new Promise((resolve) => void socket.on('close', resolve))
   return {
     socket,
     closed,

@@ -11,13 +11,15 @@ import { type Fate, FakeStore } from './fakes/store.ts'
 /*
  * Random lives of ingest: records come (some resent, some that the builder or the store cannot read), the store loses
  * requests and answers, lets inserts come through late, refuses for memory, forgets rows of a token; the process dies at
- * any call and another takes over, while what the dead one sent may still come through. In the end every span that can be
- * stored is stored exactly once.
+ * any call and another takes over, while what the dead one sent may still come through. The store is one server, or shards
+ * that store their part of a block each by itself. In the end every span that can be stored is stored exactly once.
  */
 
 const timing = { deadlineMs: 15, firstPauseMs: 1, longestPauseMs: 8 }
 /** An insert comes through at latest so long after it was given up: within twice the deadline, as delivery relies on. */
 const lateMs = 22
+/** A replica of a cluster is behind by no more. */
+const lagMs = 8
 const minute = 60_000_000_000n
 const midnight = 1_800_057_600n * 1_000_000_000n
 
@@ -82,16 +84,18 @@ interface Run {
   readonly lives: number
   readonly faults: number
   readonly maxRows: number
+  readonly shards: number
 }
 
-async function run({ seed, records, lives, faults, maxRows }: Run): Promise<void> {
+async function run({ seed, records, lives, faults, maxRows, shards }: Run): Promise<void> {
   const random = randomOf(seed)
   const queue = new FakeQueue()
-  const store = new FakeStore()
+  const store = new FakeStore({ shards, lagMs: shards > 1 ? lagMs : 0 })
   const expected = fillQueue(queue, random, records)
   const aside = new Set<bigint>()
   const fates: readonly Fate[] = ['refused', 'refused', 'answer lost', 'late', 'token without rows', 'overloaded']
-  if (random() < 0.5) store.maxRows = 8
+  // Cutting a block in two takes its time where there are shards.
+  if (random() < (shards > 1 ? 0.1 : 0.5)) store.maxRows = 8
 
   for (let life = 0; life <= lives; life++) {
     const last = life === lives
@@ -162,6 +166,7 @@ test('every span is stored exactly once, whatever dies or is lost', async () => 
         lives: fc.integer({ min: 0, max: 6 }),
         faults: fc.constantFrom(0, 0.1, 0.3),
         maxRows: fc.constantFrom(1, 5, 20, 1000),
+        shards: fc.constantFrom(1, 1, 3),
       }),
       run,
     ),

@@ -240,6 +240,25 @@ test('records without anything to store are committed all the same', async () =>
   expect(store.inserts).toEqual([])
 })
 
+test.each([
+  ['the last records', [1n, 2n]],
+  ['all of them', [0n, 1n, 2n]],
+  ['the first', [0n]],
+])('the queue lost %s: it goes on behind them, and does not ask for them again and again', async (_, damaged) => {
+  const queue = queueOf(spans('0'), spans('1'), spans('2'))
+  for (const offset of damaged) queue.damaged.add(offset)
+  const store = new FakeStore()
+  await start(queue, store)
+  await drained(queue)
+  const reads = queue.reads
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(queue.reads - reads).toBeLessThan(20)
+  expect(stored(store)).toEqual(['0', '1', '2'].filter((name) => !damaged.includes(BigInt(name))))
+  queue.append(7n, midnight + 61n * minute, spans('later'))
+  await drained(queue)
+  expect(stored(store)).toContain('later')
+})
+
 test('a resent request is dropped within 15 minutes, in the same block, a later one, and after a restart', async () => {
   const queue = queueOf(
     { id: 7n, body: spans('a', 'b') },
@@ -259,6 +278,18 @@ test('a resent request is dropped within 15 minutes, in the same block, a later 
   await drained(queue)
   expect(stored(store)).toEqual(['a', 'b', 'c', 'long after'])
   expect(await second.metric('spans_resent_total')).toBe(1)
+})
+
+test('what the store could not read is tried again when it is sent again', async () => {
+  const queue = queueOf({ id: 7n, body: { spans: ['a'], unreadable: 'store' } })
+  const store = new FakeStore()
+  const { aside, metric } = await start(queue, store)
+  await drained(queue)
+  expect(aside).toEqual(['0: cannot parse the block'])
+  queue.append(7n, midnight + 61n * minute, spans('a'))
+  await drained(queue)
+  expect(stored(store)).toEqual(['a'])
+  expect(await metric('records_resent_total')).toBe(0)
 })
 
 test('while the store is away nothing is committed beyond it; then all goes on', async () => {
@@ -305,6 +336,36 @@ test('a refused commit ends the task and is not tried again', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(tries).toBe(1)
   expect(stored(store)).toEqual(['a'])
+})
+
+test('shards: a block of which one has not stored its part is completed under the same token', async () => {
+  const queue = queueOf(spans('a', 'b', 'c', 'd', 'e'), spans('f', 'g', 'h'))
+  const store = new FakeStore({ shards: 3 })
+  const fates: Fate[] = ['well', 'token without rows', 'well', 'token without rows', 'well', 'overloaded']
+  await start(queue, store, { fate: (call) => (call === 'insert' ? (fates.shift() ?? 'well') : 'well') })
+  await drained(queue)
+  expect(stored(store).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+  expect(new Set(spanTokens(store))).toEqual(new Set(['0/1/spans']))
+})
+
+test('shards: an answer is believed though a replica that lags shows nothing yet', async () => {
+  const queue = queueOf(spans('a', 'b', 'c'))
+  const store = new FakeStore({ shards: 3, lagMs: 60_000 })
+  const fates: Fate[] = ['well', 'answer lost']
+  await start(queue, store, { fate: (call) => (call === 'insert' ? (fates.shift() ?? 'well') : 'well') })
+  await drained(queue)
+  expect(stored(store).toSorted()).toEqual(['a', 'b', 'c'])
+  expect(spanTokens(store)).toEqual(['0/0/spans', '0/0/spans'])
+})
+
+test('shards: a block that is refused for good is cut in two once nothing of it is there', async () => {
+  const queue = queueOf(...Array.from({ length: 4 }, (_, i) => spans(`${i}.0`, `${i}.1`, `${i}.2`)))
+  const store = new FakeStore({ shards: 3 })
+  store.maxRows = 6
+  await start(queue, store)
+  await drained(queue)
+  expect(queue.commits).toEqual(['0 1:3', '0 1:1:3', '2 1:3', '4 '])
+  expect(stored(store).length).toBe(12)
 })
 
 test('a partition that is taken away is left alone at once', async () => {

@@ -19,6 +19,8 @@ const gatherMs = 25
 /** So many empty reads in a row, and records that a commit speaks of are taken for lost. */
 const missingReads = 6
 const tooLargeTogether = Symbol('too large together')
+/** What became of a record: it is in the block or was left out of it, the block is too large with it, or no more is taken. */
+type Taken = 'taken' | 'too large' | 'cut'
 
 export interface FillLimits {
   readonly maxRows: number
@@ -31,7 +33,8 @@ type Left = 'resent' | 'set aside'
 
 /** What one block was built from. */
 export interface Filled {
-  readonly builder: BlockBuilder
+  /** Leased; undefined when no record needed one. */
+  readonly builder: BlockBuilder | undefined
   readonly first: bigint
   /** Last offset; first - 1 when there is no record. */
   readonly last: bigint
@@ -50,6 +53,7 @@ export class Filler {
   readonly #window: ResentWindow
   readonly #setAside: SetAside
   readonly #limits: FillLimits
+  readonly #lease: (signal: AbortSignal) => Promise<BlockBuilder>
   readonly #timing: Timing
   readonly #log: Log
   readonly #onTrouble: (reason: string | undefined) => void
@@ -59,11 +63,14 @@ export class Filler {
     readonly window: ResentWindow
     readonly setAside: SetAside
     readonly limits: FillLimits
+    /** An empty builder; rejects when the signal aborts. Whoever gets the block gives it back. */
+    readonly lease: (signal: AbortSignal) => Promise<BlockBuilder>
     readonly timing: Timing
     readonly log: Log
     onTrouble(reason: string | undefined): void
   }) {
     this.#assignment = options.assignment
+    this.#lease = options.lease
     this.#window = options.window
     this.#setAside = options.setAside
     this.#limits = options.limits
@@ -76,32 +83,57 @@ export class Filler {
    * Fills a block with what comes from `first` on: until it is large enough, its first record has waited long enough,
    * the day of receipt changes, or `cut` aborts (then with what there is, perhaps nothing).
    *
+   * Where little has come, more is waited for before a builder is leased: then it is held for the moments of building, not
+   * for those of waiting, and a few builders serve many partitions.
+   *
    * @param signal ends everything
    */
-  async fill(first: bigint, builder: BlockBuilder, cut: AbortSignal, signal: AbortSignal): Promise<Filled> {
-    builder.reset()
-    const filling = new Filling(builder, first)
+  async fill(first: bigint, cut: AbortSignal, signal: AbortSignal): Promise<Filled> {
+    const filling = new Filling(undefined, first)
     let until = Infinity
     for (;;) {
-      const wait = until === Infinity ? idleReadMs : until - performance.now()
-      if (wait <= 0 || cut.aborted) return filling.done()
+      const begun = until !== Infinity
+      const wait = begun ? Math.max(until - performance.now(), 0) : idleReadMs
+      if (cut.aborted) return filling.done()
       const batch = await this.#read(filling.last + 1n, wait, cut, signal)
+      // Records that are lost: whoever read them has said so, and what comes behind them is the next to be read.
+      const lost = batch.next > (batch.records.at(-1)?.offset ?? filling.last) + 1n
+      if (batch.records.length === 0 && !lost) {
+        if (begun && until <= performance.now()) return filling.done()
+        continue
+      }
+      if (!begun) {
+        until = performance.now() + this.#limits.maxWaitMs
+        if (this.#isLittle(batch)) await cutShort(this.#limits.maxWaitMs, cut, signal)
+      }
       let bytes = 0
       for (const read of batch.records) {
         const { record } = read
-        if (this.#mustCutBefore(filling, record)) return filling.done()
-        if (!(await this.#take(filling, read, undefined, signal))) {
-          // Too large with this record, which is in the columns already: build what came before it once more.
-          return this.rebuild(first, filling.last, builder, filling.left, signal)
+        if (cut.aborted || this.#mustCutBefore(filling, record)) return filling.done()
+        const taken = await this.#take(filling, read, undefined, cut, signal)
+        if (taken === 'cut') return filling.done()
+        if (taken === 'too large') {
+          // It is in the columns already: build what came before it once more.
+          return this.rebuild(first, filling.last, filling.builder as BlockBuilder, filling.left, signal)
         }
         bytes += record.body.length
       }
-      if (batch.records.length === 0) continue
-      if (until === Infinity) until = performance.now() + this.#limits.maxWaitMs
-      if (builder.rows >= this.#limits.maxRows || builder.bytes >= this.#limits.maxBytes) return filling.done()
+      if (lost) filling.last = batch.next - 1n
+      if (this.#isFull(filling)) return filling.done()
       const rest = Math.min(gatherMs, until - performance.now())
       if (bytes < readBytes / 2 && rest > 0) await cutShort(rest, cut, signal)
     }
+  }
+
+  /** Neither a good read of bytes nor a whole block of spans. */
+  #isLittle({ records }: QueueBatch): boolean {
+    const bytes = records.reduce((sum, { record }) => sum + record.body.length, 0)
+    const items = records.reduce((sum, { record }) => sum + record.itemCount, 0)
+    return bytes < readBytes / 2 && items < this.#limits.maxRows
+  }
+
+  #isFull({ builder }: Filling): boolean {
+    return builder !== undefined && (builder.rows >= this.#limits.maxRows || builder.bytes >= this.#limits.maxBytes)
   }
 
   /**
@@ -119,7 +151,7 @@ export class Filler {
     builder.reset()
     const filling = new Filling(builder, first)
     await this.#each(first, last, signal, async (read) => {
-      if (!(await this.#take(filling, read, left, signal))) {
+      if ((await this.#take(filling, read, left, signal, signal)) === 'too large') {
         throw new AppError('BUG', `BUG: the block ${first} to ${last} is too large when built again`)
       }
     })
@@ -137,7 +169,10 @@ export class Filler {
   async setAside(offset: bigint, reason: string, signal: AbortSignal): Promise<void> {
     const { records } = await this.#read(offset, idleReadMs, signal, signal)
     const found = records.find((record) => record.offset === offset)
-    if (found) await this.#putAside(found.record, offset, reason, signal)
+    if (!found) return
+    await this.#putAside(found.record, offset, reason, signal)
+    // Sent again, by its sender or by a replay, it is to be tried again.
+    this.#window.forget(found.record.requestId, offset)
   }
 
   /** The record from which on reading begins, if it is there already. */
@@ -170,34 +205,43 @@ export class Filler {
     }
   }
 
-  /** Takes the record into the block or leaves it out; false when the block would be too large with it. */
+  /** Takes the record into the block or leaves it out. */
   async #take(
     filling: Filling,
     { offset, record, unreadable }: QueueBatchRecord,
     left: ReadonlyMap<bigint, Left> | undefined,
+    cut: AbortSignal,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Taken> {
     const decided = left?.get(offset)
     const resent = !left && !unreadable && this.#window.isResent(record.requestId, offset, record.receivedAt)
     if (decided === 'resent' || resent) {
       filling.leave(offset, record, 'resent')
-      return true
+      return 'taken'
+    }
+    if (filling.builder === undefined && !unreadable) {
+      try {
+        filling.builder = await this.#lease(cut)
+      } catch {
+        signal.throwIfAborted()
+        return 'cut'
+      }
     }
     const reason = decided === undefined ? (unreadable ?? this.#add(filling, offset, record)) : undefined
-    if (reason === tooLargeTogether) return false
+    if (reason === tooLargeTogether) return 'too large'
     if (decided === undefined && reason === undefined) {
       filling.take(offset, record)
       this.#window.add(record.requestId, offset, record.receivedAt)
-      return true
+      return 'taken'
     }
     if (reason !== undefined) await this.#putAside(record, offset, reason, signal)
     filling.leave(offset, record, 'set aside')
-    return true
+    return 'taken'
   }
 
   /** Adds the record to the block; returns why it cannot be. */
   #add(filling: Filling, offset: bigint, record: QueueRecord): string | typeof tooLargeTogether | undefined {
-    const { builder } = filling
+    const builder = filling.builder as BlockBuilder
     if (record.signal !== 'traces') return `${record.signal} cannot be stored by this version`
     if (record.itemCount > hardMaxRows) return `more than ${hardMaxRows} spans in one request`
     try {
@@ -214,12 +258,12 @@ export class Filler {
     return reason
   }
 
-  #mustCutBefore({ builder, rows, day }: Filling, record: QueueRecord): boolean {
-    if (rows === 0) return false
+  #mustCutBefore(filling: Filling, record: QueueRecord): boolean {
+    const { builder, rows, day } = filling
+    if (builder === undefined || rows === 0) return false
     return (
       record.receivedAt / nanosOfDay !== day ||
-      builder.rows >= this.#limits.maxRows ||
-      builder.bytes >= this.#limits.maxBytes ||
+      this.#isFull(filling) ||
       builder.rows + record.itemCount > hardMaxRows ||
       builder.bytes + record.body.length * expectedGrowth > hardMaxBytes
     )
@@ -268,7 +312,7 @@ export class Filler {
 
 /** A block while it is being filled. */
 class Filling {
-  readonly builder: BlockBuilder
+  builder: BlockBuilder | undefined
   readonly first: bigint
   last: bigint
   day = -1n
@@ -280,7 +324,7 @@ class Filling {
   #setAsideSpans = 0
   readonly left = new Map<bigint, Left>()
 
-  constructor(builder: BlockBuilder, first: bigint) {
+  constructor(builder: BlockBuilder | undefined, first: bigint) {
     this.builder = builder
     this.first = first
     this.last = first - 1n
@@ -290,7 +334,7 @@ class Filling {
     this.last = offset
     this.#records++
     if (this.rows === 0) this.day = record.receivedAt / nanosOfDay
-    this.rows = this.builder.rows
+    this.rows = this.builder?.rows ?? 0
   }
 
   leave(offset: bigint, record: QueueRecord, why: Left): void {

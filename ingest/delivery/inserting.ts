@@ -4,10 +4,13 @@ import type { Assignment } from '../../queue/contract.ts'
 import type { Block, BlockWriter } from '../../store/contract.ts'
 import type { Filled } from './filling.ts'
 import type { DeliveryMetrics } from './metrics.ts'
-import { Backoff, type Timing, untilAnswered, withDeadline } from './retrying.ts'
+import { Backoff, pause, type Timing, untilAnswered, withDeadline } from './retrying.ts'
 
-/** After so many refusals in a row for memory or parts a block is tried in halves. */
-const refusalsBeforeHalves = 3
+/**
+ * After so many refusals for memory or parts a block is tried in halves. Of several shards some may have stored it all the
+ * same, so nothing is sent for a while before it is cut: that is for a refusal that does not pass by itself.
+ */
+const refusalsBeforeHalves = { atomic: 3, shards: 6 }
 
 /** A crash in the wrong moment uses up one token; more in a row would rather be a wrong answer to what is stored. */
 const mostTokens = 3
@@ -45,21 +48,25 @@ export class Inserter {
   }
 
   /**
+   * Where the store is `atomic` the rows decide: a block that was answered well but is not there is inserted once more
+   * under another token. Where it is not, the answer decides: rows are counted only to see that there is nothing to do,
+   * or that nothing is there, for some of them may be missing for a while.
+   *
    * @param begun an earlier insert of this very block may have been sent, by this process or one before it
    * @param divisible whether the caller can cut the block in two
    */
   async insert(filled: Filled, begun: boolean, divisible: boolean, signal: AbortSignal): Promise<Outcome> {
-    const blocks = filled.builder.take()
+    const blocks = filled.builder?.take() ?? []
     if (begun) this.#unknown()
     const backoff = new Backoff(this.#timing)
     let unknown = begun
     let refusals = 0
     let attempt = 1
     for (;;) {
-      if (unknown && (await this.#isStored(filled, signal))) return { kind: 'stored' }
+      if (unknown && (await this.#stored(filled, signal)) === 'all') return { kind: 'stored' }
       try {
         await this.#insertAll(filled, blocks, attempt, signal)
-        if (!unknown || (await this.#isStored(filled, signal))) {
+        if (!unknown || !this.#store.atomic || (await this.#stored(filled, signal)) === 'all') {
           this.#onTrouble(undefined)
           return { kind: 'stored' }
         }
@@ -76,14 +83,20 @@ export class Inserter {
         if (backoff.tries === 0)
           this.#log.warn({ ...this.#range(filled), code, error: reason }, 'inserting a block failed')
         this.#onTrouble(`inserting: ${reason}`)
-        const halves = code === 'OVERLOADED' && ++refusals >= refusalsBeforeHalves && divisible
-        if (code !== 'OVERLOADED' && code !== 'BAD_INPUT') this.#unknown()
+        const { atomic } = this.#store
+        const halves =
+          code === 'OVERLOADED' && ++refusals >= refusalsBeforeHalves[atomic ? 'atomic' : 'shards'] && divisible
+        if (code !== 'BAD_INPUT' && (code !== 'OVERLOADED' || !atomic)) this.#unknown()
         unknown = true
+        if (halves && !atomic) {
+          refusals = 0
+          await pause(this.#quietAt - performance.now(), signal)
+        }
         // Parts go under tokens of their own: never while an insert of the whole may still come through.
         if (
           (halves || code === 'BAD_INPUT') &&
           performance.now() >= this.#quietAt &&
-          !(await this.#isStored(filled, signal))
+          (await this.#stored(filled, signal)) === 'none'
         ) {
           return { kind: halves ? 'too large' : 'unreadable', reason }
         }
@@ -108,22 +121,24 @@ export class Inserter {
     }
   }
 
-  /** A block is one part or none: any of its rows is all of them. */
-  async #isStored(filled: Filled, signal: AbortSignal): Promise<boolean> {
+  async #stored(filled: Filled, signal: AbortSignal): Promise<'all' | 'some' | 'none'> {
     const { timing, log } = { timing: this.#timing, log: this.#log }
     const rows = await untilAnswered(
       'asking what is stored',
       { timing, signal, log, onTrouble: (reason) => this.#onTrouble(reason) },
       (signal) => this.#store.stored(this.#assignment.at, filled.first, filled.last, signal),
     )
-    if (rows !== 0n && rows !== BigInt(filled.rows)) {
-      this.#metrics.mismatches.inc()
-      this.#log.error(
-        { ...this.#range(filled), stored: rows.toString(), expected: filled.rows },
-        'BUG: a block is not stored with the rows that it has',
-      )
-    }
-    return rows !== 0n
+    if (rows === 0n) return 'none'
+    const expected = BigInt(filled.rows)
+    if (rows === expected) return 'all'
+    if (!this.#store.atomic && rows < expected) return 'some'
+    this.#metrics.mismatches.inc()
+    this.#log.error(
+      { ...this.#range(filled), stored: rows.toString(), expected: filled.rows },
+      'BUG: a block is not stored with the rows that it has',
+    )
+    // One part or none: any of its rows is all of them.
+    return 'all'
   }
 
   #range({ first, last }: Filled): object {

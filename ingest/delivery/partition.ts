@@ -5,6 +5,7 @@ import type { Assignment } from '../../queue/contract.ts'
 import type { BlockWriter } from '../../store/contract.ts'
 import type { BlockBuilder } from '../contract.ts'
 import type { SetAside } from '../set-aside.ts'
+import type { BuilderPool } from './builders.ts'
 import { type Filled, Filler, type FillLimits } from './filling.ts'
 import { Inserter, type Outcome } from './inserting.ts'
 import { endsOf, noteOf } from './intent.ts'
@@ -26,21 +27,22 @@ import { Backoff, type Timing, untilAnswered } from './retrying.ts'
  *   settling    whatever was found at the assignment: each block that the note names is built again from the same
  *               records and inserted if it is not there; then filling.
  *
- * While one block is inserted the next one is filled, in the other of two builders.
+ * While one block is inserted the next one is filled, in another builder of the pool.
  *
  * A commit that fails ends the task: somebody else may own the partition. What fails on the way to the store is tried
  * again for as long as it takes.
  */
 
-/** The window of resent requests holds so many at most. */
-const windowEntries = 1 << 18
+/** Records whose ids the store is asked for at once. */
+const reloadRecords = 1n << 18n
 /** Records of one moment may lie in the queue in another order than they were received. */
 const disorderNanos = 60_000_000_000n
 
 export interface PartitionOptions {
   readonly assignment: Assignment
   readonly store: BlockWriter
-  readonly newBuilder: () => BlockBuilder
+  readonly builders: BuilderPool
+  readonly windowEntries: number
   readonly setAside: SetAside
   readonly limits: FillLimits
   readonly timing: Timing
@@ -58,8 +60,9 @@ export class PartitionTask {
   readonly #assignment: Assignment
   readonly #log: Log
   readonly #metrics: DeliveryMetrics
-  readonly #builders: readonly [BlockBuilder, BlockBuilder]
-  readonly #window = new ResentWindow(windowEntries)
+  /** Leased and not given back: whatever ends a try, they go back. */
+  readonly #leased = new Set<BlockBuilder>()
+  readonly #window: ResentWindow
   readonly #filler: Filler
   readonly #inserter: Inserter
   /** Ends in order: the block under way is finished, no other begun. */
@@ -72,9 +75,20 @@ export class PartitionTask {
     this.#assignment = options.assignment
     this.#log = options.log
     this.#metrics = options.metrics
-    this.#builders = [options.newBuilder(), options.newBuilder()]
     this.#committed = options.assignment.committed
-    this.#filler = new Filler({ ...options, window: this.#window, onTrouble: (reason) => options.onTrouble(reason) })
+    const { windowEntries } = options
+    this.#window = new ResentWindow(windowEntries, (seconds) =>
+      this.#log.warn(
+        { ...this.#assignment.at, requests: windowEntries, seconds },
+        'so many requests come that resent ones are known for less than 15 minutes',
+      ),
+    )
+    this.#filler = new Filler({
+      ...options,
+      window: this.#window,
+      lease: (signal) => this.#lease(signal),
+      onTrouble: (reason) => options.onTrouble(reason),
+    })
     this.#inserter = new Inserter({ ...options, onTrouble: (reason) => options.onTrouble(reason) })
   }
 
@@ -107,6 +121,7 @@ export class PartitionTask {
         signal.removeEventListener('abort', stop)
         ended.abort()
         await Promise.allSettled([this.#ahead?.result])
+        for (const builder of this.#leased) this.#giveBack(builder)
       }
       try {
         await backoff.wait(signal)
@@ -118,17 +133,16 @@ export class PartitionTask {
 
   async #deliver(signal: AbortSignal): Promise<void> {
     let next = await this.#begin(signal)
-    let spare = 0
-    let filling = this.#startFilling(next, spare, signal)
+    let filling = this.#startFilling(next, signal)
     for (;;) {
       const filled = await filling.result
       next = filled.last + 1n
       const finishing = this.#finish.signal.aborted
       if (filled.rows > 0 && !finishing) {
         await this.#commit(filled.first, [filled.last])
-        spare = 1 - spare
-        filling = this.#startFilling(next, spare, signal)
+        filling = this.#startFilling(next, signal)
         await this.#store(filled, filling, signal)
+        this.#giveBack(filled.builder)
         // The next intent says the same, when it comes at once.
         if (!filling.isDone() || this.#finish.signal.aborted) await this.#commit(next, [])
         continue
@@ -143,7 +157,8 @@ export class PartitionTask {
         await this.#commit(next, [])
         this.#count(filled)
       }
-      filling = this.#startFilling(next, spare, signal)
+      this.#giveBack(filled.builder)
+      filling = this.#startFilling(next, signal)
     }
   }
 
@@ -166,18 +181,27 @@ export class PartitionTask {
     const first = await this.#filler.peek(from, signal)
     const receivedAt = first?.receivedAt ?? ((BigInt(Date.now()) * 1_000_000n) as Nanos)
     const since = (receivedAt - windowNanos - disorderNanos) as Nanos
-    const seen = await ask('asking for recent requests', (signal) => store.recentRequests(at, since, signal))
+    this.#window.clear()
     // Those of a block under way are seen again, with their own times, when it is built again.
-    this.#window.reload(
-      seen.filter(({ offset }) => offset < from),
-      receivedAt,
-    )
+    let begin = from - BigInt(this.#window.maxEntries)
+    if (begin < 0n) begin = 0n
+    for (; begin < from; begin += reloadRecords) {
+      const end = begin + reloadRecords < from ? begin + reloadRecords : from
+      const seen = await ask('asking for recent requests', (signal) =>
+        store.recentRequests(at, since, begin, end - 1n, signal),
+      )
+      // The store does not say when a request was received: taking them all for as new as the next one errs towards seeing
+      // a resend.
+      for (const { requestId, offset } of seen) this.#window.add(requestId, offset, receivedAt)
+    }
 
     const ends = endsOf(this.#committed?.note ?? '')
     const last = ends.at(-1)
     if (last === undefined) return next
     this.#log.info({ ...at, first: next.toString(), last: last.toString() }, 'settling a block that was under way')
-    await this.#storePlan(next, ends, undefined, signal)
+    const builder = await this.#lease(signal)
+    await this.#storePlan(next, ends, builder, undefined, signal)
+    this.#giveBack(builder)
     return last + 1n
   }
 
@@ -192,7 +216,7 @@ export class PartitionTask {
     ahead.cut()
     await ahead.result
     const ends = await this.#halve(filled.first, [filled.last], outcome, signal)
-    await this.#storePlan(filled.first, ends, filled, signal)
+    await this.#storePlan(filled.first, ends, filled.builder as BlockBuilder, filled, signal)
   }
 
   /**
@@ -206,6 +230,7 @@ export class PartitionTask {
   async #storePlan(
     first: bigint,
     ends: readonly bigint[],
+    builder: BlockBuilder,
     whole: Filled | undefined,
     signal: AbortSignal,
   ): Promise<void> {
@@ -215,8 +240,6 @@ export class PartitionTask {
     // What was left out of records that were built before: the window of resent requests has moved on since.
     let left = whole?.left
     let leftTo = whole?.last ?? -1n
-    // The block ahead lies in the other builder; at the beginning both are free.
-    const builder = whole?.builder ?? this.#builders[0]
     for (let end = rest[0]; end !== undefined; end = rest[0]) {
       const part = await this.#filler.rebuild(from, end, builder, end <= leftTo ? left : undefined, signal)
       const divisible = part.records > 1
@@ -279,7 +302,17 @@ export class PartitionTask {
     this.#committed = { next, note }
   }
 
-  #startFilling(first: bigint, builder: number, signal: AbortSignal): FillingAhead {
+  async #lease(signal: AbortSignal): Promise<BlockBuilder> {
+    const builder = await this.#options.builders.lease(signal)
+    this.#leased.add(builder)
+    return builder
+  }
+
+  #giveBack(builder: BlockBuilder | undefined): void {
+    if (builder && this.#leased.delete(builder)) this.#options.builders.giveBack(builder)
+  }
+
+  #startFilling(first: bigint, signal: AbortSignal): FillingAhead {
     const cut = new AbortController()
     const stop = () => cut.abort(signal.reason)
     const finish = this.#finish.signal
@@ -287,7 +320,7 @@ export class PartitionTask {
     finish.addEventListener('abort', stop)
     if (signal.aborted || finish.aborted) stop()
     let done = false
-    const result = this.#filler.fill(first, this.#builders[builder] as BlockBuilder, cut.signal, signal).finally(() => {
+    const result = this.#filler.fill(first, cut.signal, signal).finally(() => {
       done = true
       signal.removeEventListener('abort', stop)
       finish.removeEventListener('abort', stop)

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, errorCodes } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
@@ -53,4 +54,21 @@ export function errorHandler(log: Log) {
     if (status === 503 || status === 429) void reply.header('retry-after', '1')
     void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
   }
+}
+
+/** Answers what is no HTTP request, or did not come in time, in the same form; nothing can follow on its connection. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, message] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Timeout', 'the request did not arrive in time']
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? ['431 Request Header Fields Too Large', 'the request headers are too large']
+        : ['400 Bad Request', 'this is not valid HTTP/1.1']
+  const body = JSON.stringify({ error: { code: 'BAD_INPUT', message } } satisfies ErrorAnswer)
+  const head = [`HTTP/1.1 ${status}`, 'connection: close', 'content-type: application/json; charset=utf-8']
+  socket.end(`${head.join('\r\n')}\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
 }

@@ -14,7 +14,7 @@ export async function retention(asker: Asker): Promise<RetentionAnswer> {
     }),
     all(asker, {
       name: 'disk',
-      sql: `SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND active`,
+      sql: `SELECT sum(bytes_on_disk) FROM ${asker.reader.systemTable('parts')} WHERE database = currentDatabase() AND active`,
       ofServer: true,
       params: {},
       maxRows: 1,

@@ -2,12 +2,20 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Log } from '../../base/log.ts'
 import { defaultTenant } from '../../base/units.ts'
 import type { Reader } from '../../store/contract.ts'
+import type { Slots } from '../http/slots.ts'
 import type { Asker } from '../questions/ask.ts'
 
 /** What the routes are made with. */
 export interface RouteContext {
   readonly reader: Reader
   readonly log: Log
+  readonly slots: TraceSlots
+}
+
+/** Traces in memory at one time: small ones are held as a whole, of large ones the skeleton. */
+export interface TraceSlots {
+  readonly whole: Slots
+  readonly large: Slots
 }
 
 /** Who asks with this request. The question ends when the caller goes away. */

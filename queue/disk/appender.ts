@@ -126,12 +126,6 @@ export class Appender {
     return sum
   }
 
-  /** Begins a new segment now, so that the one before can be deleted once consumed. */
-  async roll(): Promise<void> {
-    await this.#closeSegment()
-    await this.#newSegment()
-  }
-
   /** Makes the first segment of a log that has none; its end can be published then. */
   async begin(): Promise<void> {
     if (this.#fd === undefined) await this.#newSegment()

@@ -17,8 +17,6 @@ export class Consumption {
   readonly #file: SlotFile
   #logId = ''
   #last: Slot | undefined
-  /** When the writer first saw a segment consumed (performance.now). */
-  readonly #consumedAt = new Map<bigint, number>()
   readonly #header = Buffer.alloc(recordHeaderBytes + maxTenantBytes)
   #oldest: { readonly next: bigint; readonly ms: number } | undefined
 
@@ -42,19 +40,12 @@ export class Consumption {
     if (slot?.logId === this.#logId) this.#last = slot
   }
 
-  /** Those of the segments (base offsets, in order) that are consumed since `keepMs`; never the last one. */
-  deletable(bases: readonly bigint[], keepMs: number): bigint[] {
-    const now = performance.now()
-    const found: bigint[] = []
-    for (const [i, base] of bases.entries()) {
+  /** Those of the segments (base offsets, in order) that are consumed; never the last one. */
+  consumed(bases: readonly bigint[]): bigint[] {
+    return bases.filter((_, i) => {
       const following = bases[i + 1]
-      if (following === undefined || following > this.next) break
-      const since = this.#consumedAt.get(base) ?? now
-      this.#consumedAt.set(base, since)
-      if (now - since >= keepMs) found.push(base)
-    }
-    for (const base of found) this.#consumedAt.delete(base)
-    return found
+      return following !== undefined && following <= this.next
+    })
   }
 
   /**

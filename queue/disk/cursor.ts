@@ -19,8 +19,8 @@ export class Cursor {
   readonly #metrics: DamageMetrics
   readonly #buffer = new ReadBuffer()
   #open: { readonly base: bigint; readonly fd: number } | undefined
-  /** Where a segment that is not the last one ends. */
-  readonly #sealedEnds = new Map<bigint, number>()
+  /** Where the segment that was read last ends, once it is not the last one any more. */
+  #sealed: { readonly base: bigint; readonly end: number } | undefined
   #at: Mark | undefined
   /** Damage is reported once, up to here. */
   #reportedTo: bigint = -1n
@@ -96,13 +96,12 @@ export class Cursor {
   }
 
   #sealedEnd(base: bigint): number {
-    const known = this.#sealedEnds.get(base)
-    if (known !== undefined) return known
+    if (this.#sealed?.base === base) return this.#sealed.end
     const bases = listBases(this.#folder)
     const following = bases[bases.indexOf(base) + 1]
     const header = following === undefined ? undefined : inspectSegment(this.#folder, following).header
     const end = header?.previousBase === base ? header.previousEnd : inspectSegment(this.#folder, base).bytes
-    this.#sealedEnds.set(base, end)
+    this.#sealed = { base, end }
     return end
   }
 

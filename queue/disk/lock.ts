@@ -2,6 +2,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { AppError, messageOf } from '../../base/errors.ts'
 
 const busy = 5
+/** A holder whose supervisor was killed is ending: for so long a new one waits for it. */
+const waitMs = 2_000
 
 /**
  * Takes the file as a lock. SQLite is the one part of Node that locks files through the kernel, which lets go when the
@@ -14,7 +16,7 @@ const busy = 5
 export function lockFile(path: string, holder: string): () => void {
   let database: DatabaseSync | undefined
   try {
-    database = new DatabaseSync(path, { timeout: 0 })
+    database = new DatabaseSync(path, { timeout: waitMs })
     database.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()

@@ -22,8 +22,6 @@ export interface DiskWriterOptions {
   readonly maxAgeMs?: number
   /** A segment's size, from which a new one is begun; default 64 MiB, or a sixteenth of a smaller disk; at most an eighth of `maxBytes`. */
   readonly segmentBytes?: number
-  /** How long consumed segments stay, as far as `maxBytes` allows; default 0. */
-  readonly keepConsumedMs?: number
   readonly log: Log
   readonly metrics: Registry
 }
@@ -358,15 +356,15 @@ class DiskWriter implements QueueWriter {
     consumption.refresh()
     // An empty log takes anything: nothing that is consumed later could make more room for it.
     const allConsumed = consumption.next >= appender.end.next && this.#pendingBytes === 0
-    if (bytes > 0) this.#deleteConsumed(0)
+    if (bytes > 0) this.#deleteConsumed()
     if (!beyond() || allConsumed) return undefined
     return `the disk log is full: ${appender.diskBytes} of ${this.#maxBytes} bytes`
   }
 
-  #deleteConsumed(keepMs: number): void {
+  #deleteConsumed(): void {
     const appender = this.#appender as Appender
     const consumption = this.#consumption as Consumption
-    for (const base of consumption.deletable([...appender.segments.keys()], keepMs)) {
+    for (const base of consumption.consumed([...appender.segments.keys()])) {
       try {
         appender.delete(base)
       } catch (error) {
@@ -382,7 +380,7 @@ class DiskWriter implements QueueWriter {
     try {
       if (this.#published !== appender.end.next) this.#publish()
       consumption.refresh()
-      this.#deleteConsumed(this.#options.keepConsumedMs ?? 0)
+      this.#deleteConsumed()
       const oldest = await consumption.oldestMs(this.#options.folder, appender.end.next, [...appender.segments.keys()])
       this.#tooOld = oldest !== undefined && Date.now() - oldest > this.#maxAgeMs
     } catch (error) {

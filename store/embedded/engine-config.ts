@@ -49,8 +49,15 @@ export const guestSystemTables: readonly string[] = [
  * Writes the engine's configuration. chDB knows one user; what a session may do is its role: `owner` everything, `guest`
  * reading the database `weft` and what describes it. A guest's session takes its role first and is then set to readonly=1,
  * which holds for the rest of its life.
+ *
+ * @param more elements of ClickHouse's configuration, as XML
  */
-export function writeEngineConfig(folder: string, database: string, maxMemoryBytes: number): EngineFolders {
+export function writeEngineConfig(
+  folder: string,
+  database: string,
+  maxMemoryBytes: number,
+  more: string,
+): EngineFolders {
   const folders = foldersOf(folder)
   mkdirSync(folders.data, { recursive: true, mode: 0o700 })
   const guest = [
@@ -112,10 +119,13 @@ export function writeEngineConfig(folder: string, database: string, maxMemoryByt
     max_outdated_parts_loading_thread_pool_size: 1,
     max_parts_cleaning_thread_pool_size: 2,
   }
-  // What tables have where their DDL says nothing else. Merges of at least 8 parts write a row less
-  // often than those of 5 or 6 that the engine makes under a steady load; up to 7 parts of a size stay unmerged for it. No
+  // What tables have where their DDL says nothing else. Merges of at least 16 parts write a row less
+  // often than those of 5 or 6 that the engine makes under a steady load; up to 15 parts of a size stay unmerged for it. No
   // statistics: nothing is planned by them (what they cost was too little to be told from noise).
-  const tables: Readonly<Record<string, string | number>> = { min_parts_to_merge_at_once: 8, auto_statistics_types: '' }
+  const tables: Readonly<Record<string, string | number>> = {
+    min_parts_to_merge_at_once: 16,
+    auto_statistics_types: '',
+  }
   const elements = (all: Readonly<Record<string, string | number>>) =>
     Object.entries(all).map(([name, value]) => `  <${name}>${xml(String(value))}</${name}>`)
   replace(
@@ -130,7 +140,7 @@ ${elements(tables).join('\n')}
     <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
     <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
   </access_control_improvements>
-</clickhouse>
+${more}</clickhouse>
 `,
   )
   return folders

@@ -11,6 +11,9 @@ import { identifier, literal } from './sql-text.ts'
 /** Who asks: `owner` may do all that the engine can, `guest` reads what its role lets it read. */
 export type Access = 'owner' | 'guest'
 
+/** Sessions of one kind do not stand in the way of another's: what comes in is stored however much is asked. */
+export type SessionKind = Access | 'insert'
+
 export interface Statement {
   readonly sql: string
   /** Where the statement itself names no format. */
@@ -20,6 +23,8 @@ export interface Statement {
   /** Texts for `{name:Type}`, in the escaping of TabSeparated as ClickHouse's HTTP interface takes them. */
   readonly params: ReadonlyMap<string, string>
   readonly access: Access
+  /** Of an owner's statement that inserts; else the sessions of `access` run it. */
+  readonly inserts?: true
   /** Settings that must come last because nothing can be set after them (`readonly`). */
   readonly readonly?: 1 | 2
   /** Chunks as the engine makes them, or the whole result in one: most formats are wrong when cut in chunks. */
@@ -40,7 +45,8 @@ export interface EngineOptions {
   readonly folder: string
   readonly database: string
   readonly maxMemoryBytes: number
-  readonly sessions: Readonly<Record<Access, number>>
+  readonly moreConfig: string
+  readonly sessions: Readonly<Record<SessionKind, number>>
   /** How long a statement waits for a session of its kind before it is refused with TOO_MANY_SIMULTANEOUS_QUERIES. */
   readonly maxWaitMs: number
   readonly log: Log
@@ -79,7 +85,7 @@ export class Engine {
   readonly #open: () => Chdb.Session
   readonly #drain: () => Promise<void>
   readonly #control: Chdb.Session
-  readonly #pools: Readonly<Record<Access, Pool>>
+  readonly #pools: Readonly<Record<SessionKind, Pool>>
   #parsing: Promise<unknown> = Promise.resolve()
   readonly #parser: Chdb.Session
   #lastMarker = 0
@@ -90,12 +96,17 @@ export class Engine {
   /**
    * Opens the data folder; ClickHouse repairs itself after a crash.
    *
-   * @throws AppError UNAVAILABLE when another process has the folder or it cannot be opened.
+   * @throws AppError UNAVAILABLE when another process has the folder or it cannot be opened, BAD_INPUT for a name of it
+   *   that the engine would read as a pattern.
    */
   constructor(options: EngineOptions) {
     this.#options = options
+    // Rows are read from files in it (rows-in.ts): where a pattern matches none, an insert of nothing succeeds.
+    if (/[*?{}]/.test(options.folder)) {
+      throw new AppError('BAD_INPUT', `the store's folder ${options.folder} must not have * ? { or } in its name`)
+    }
     try {
-      this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes)
+      this.folders = writeEngineConfig(options.folder, options.database, options.maxMemoryBytes, options.moreConfig)
       // ClickHouse takes its time zone from the process when it is loaded; answers must not depend on the machine's.
       process.env['TZ'] = 'UTC'
       // Loaded here and not above: 200 MB that only this process should carry.
@@ -124,6 +135,7 @@ export class Engine {
     this.#pools = {
       owner: { idle: [], waiting: [], free: options.sessions.owner },
       guest: { idle: [], waiting: [], free: options.sessions.guest },
+      insert: { idle: [], waiting: [], free: options.sessions.insert },
     }
   }
 
@@ -170,7 +182,7 @@ export class Engine {
    * @throws EngineError
    */
   async run(statement: Statement, signal: AbortSignal): Promise<Answer> {
-    const pool = this.#pools[statement.access]
+    const pool = this.#pools[statement.inserts ? 'insert' : statement.access]
     await this.#take(pool, signal)
     this.#running++
     let slot: Slot | undefined

@@ -174,6 +174,7 @@ async function insert({ asked, insert }: Work, response: ServerResponse, options
       settings: ownerSettings(asked.settings),
       params: asked.params,
       access: 'owner',
+      inserts: true,
       delivery: 'whole',
       discard: false,
     },

@@ -119,12 +119,14 @@ describe('a Native block', () => {
     expect(await writer.stored(at, 101n, 102n, within())).toBe(1_024n)
     expect(await writer.stored({ ...at, logId: 'log-8' }, 100n, 103n, within())).toBe(0n)
     const since = 1_767_300_000_000_000_000n as Parameters<typeof writer.recentRequests>[1]
-    const requests = [...(await writer.recentRequests(at, since, within()))].sort((a, b) => Number(a.offset - b.offset))
+    const requests = await writer.recentRequests(at, since, 0n, 1_000n, within())
     expect(requests.map(({ offset }) => offset)).toEqual([100n, 101n, 102n, 103n])
     expect(requests[0]!.requestId).toBe(
       BigInt(await ask('SELECT any(request_id) FROM spans WHERE _queue_offset = 100')),
     )
-    expect(await writer.recentRequests(at, (since + 100_000_000_000_000n) as typeof since, within())).toEqual([])
+    expect(await writer.recentRequests(at, since, 101n, 102n, within())).toEqual(requests.slice(1, 3))
+    const later = (since + 100_000_000_000_000n) as typeof since
+    expect(await writer.recentRequests(at, later, 0n, 1_000n, within())).toEqual([])
   })
 })
 

@@ -108,6 +108,24 @@ test('guests that hold all their sessions do not stand in the way of the owner',
   expect(await ask('SELECT 1', '', {})).toBe('1\n')
 })
 
+test('questions that hold all their sessions do not stand in the way of an insert', async () => {
+  await ask('CREATE TABLE kept (a Int64) ENGINE = MergeTree ORDER BY a')
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const questions = Array.from({ length: 12 }, () =>
+    fetch(store.url, { method: 'POST', headers: owner(), body: forEver('many'), signal }).catch(() => undefined),
+  )
+  await expect.poll(() => ask('SELECT 1', '', {}), { timeout: 10_000 }).toBe('1\n')
+  expect(await ask('INSERT INTO kept FORMAT JSONEachRow {"a": 1}')).toBe('')
+  expect(await ask('SELECT a FROM kept', '', {})).toBe('1\n')
+  // They do hold them all: there is none for another question.
+  const late = ask('SELECT 2')
+  expect(await Promise.race([late, new Promise((resolve) => setTimeout(resolve, 500, 'waits'))])).toBe('waits')
+  leaving.abort()
+  await Promise.all(questions)
+  expect(await late).toBe('2\n')
+})
+
 test('a body over the limit of a statement is refused', async () => {
   const long = `SELECT 1 -- ${'x'.repeat(5 * 1024 * 1024)}`
   const response = await fetch(store.url, { method: 'POST', body: long }).catch(() => undefined)

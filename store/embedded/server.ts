@@ -18,10 +18,12 @@ export interface EmbeddedServerOptions {
   readonly port: number
   /** Password of the user `weft`, who may do everything. All others read. */
   readonly secret: string
-  /** Names beside localhost, 127.0.0.1 and [::1] under which requests may come. */
+  /** Names beside localhost, 127.0.0.1, [::1] and the one address that it listens on under which requests may come. */
   readonly allowedHosts?: readonly string[]
   /** Of the engine in all; its caches and the limit of one guest's query follow from it. */
   readonly maxMemoryBytes?: number
+  /** Elements of ClickHouse's configuration beside our own, as XML: a cluster, say, of which this server is one. */
+  readonly moreConfig?: string
   readonly log: Log
   readonly metrics: Registry
 }
@@ -36,10 +38,10 @@ export interface EmbeddedServer {
 /** The database of Weft's tables, and the one that requests mean when they name none. */
 export const embeddedDatabase = 'weft'
 
-const sessions = { owner: 8, guest: 4 }
+const sessions = { owner: 8, guest: 4, insert: 2 }
 
 /** Threads of libuv that the server needs: one for each statement that runs, and some for files. */
-export const libuvThreads = sessions.owner + sessions.guest + 4
+export const libuvThreads = sessions.owner + sessions.guest + sessions.insert + 4
 
 const defaultMemoryBytes = 640 * 1024 * 1024
 
@@ -68,6 +70,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     folder: options.folder,
     database: embeddedDatabase,
     maxMemoryBytes,
+    moreConfig: options.moreConfig ?? '',
     sessions,
     maxWaitMs: 10_000,
     log,
@@ -113,13 +116,18 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       cause: error,
     })
   }
+  const address = server.address() as AddressInfo
+  // Whoever asks for a bare address is no page whose name was pointed here. Where it listens on all of them it knows none.
+  if (address.address !== '0.0.0.0' && address.address !== '::') {
+    hosts.add(address.family === 'IPv6' ? `[${address.address}]` : address.address)
+  }
   log.info(
     { version: engine.version, folder: options.folder, seconds: (performance.now() - begin) / 1000 },
     'the embedded ClickHouse is ready',
   )
   let closed: Promise<void> | undefined
   return {
-    address: server.address() as AddressInfo,
+    address,
     close(signal) {
       closing = true
       closed ??= (async () => {
@@ -191,10 +199,16 @@ function createMeters(metrics: Registry, engine: Engine) {
     labelNames: ['access', 'code'],
     registers: [metrics],
   })
-  const perTable = (what: string) =>
-    engine.ask(
-      `SELECT table, ${what} FROM system.parts WHERE active AND database = '${embeddedDatabase}' GROUP BY table`,
-    )
+  // An engine that is out of memory, or closed, has no answer: then the last one stands.
+  const perTable = (what: string) => {
+    try {
+      return engine.ask(
+        `SELECT table, ${what} FROM system.parts WHERE active AND database = '${embeddedDatabase}' GROUP BY table`,
+      )
+    } catch {
+      return []
+    }
+  }
   const gauges = [
     new Gauge({
       name: 'weft_store_running_queries',

@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts'
 import { startEmbeddedServer } from './server.ts'
 
 // The process behind startTestStore: told what to serve by its arguments, ended by its parent's word or end.
-const [folder, secret, port, maxMemoryBytes] = process.argv.slice(2)
+const [folder, secret, port, maxMemoryBytes, moreConfig] = process.argv.slice(2)
 const say = (level: string) => (fields: object, message: string) =>
   void process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`)
 const log = { debug() {}, info() {}, warn: say('warn'), error: say('error') }
@@ -15,6 +15,7 @@ try {
     port: Number(port),
     secret: secret!,
     ...(maxMemoryBytes ? { maxMemoryBytes: Number(maxMemoryBytes) } : {}),
+    ...(moreConfig ? { moreConfig } : {}),
     log,
     metrics: new Registry(),
   })

@@ -29,6 +29,8 @@ export interface TestStoreOptions {
   /** Tables are there when it settles; true unless said otherwise. */
   readonly migrate?: boolean
   readonly maxMemoryBytes?: number
+  /** Elements of ClickHouse's configuration, as XML. */
+  readonly moreConfig?: string
 }
 
 /**
@@ -86,7 +88,7 @@ async function start(
 ): Promise<[ChildProcess, number]> {
   const child = fork(
     new URL('testing-process.ts', import.meta.url),
-    [folder, secret, String(port), String(options.maxMemoryBytes ?? '')],
+    [folder, secret, String(port), String(options.maxMemoryBytes ?? ''), options.moreConfig ?? ''],
     { execArgv: [], env: { ...process.env, UV_THREADPOOL_SIZE: String(libuvThreads) } },
   )
   const answer = await new Promise<{ port?: number; error?: string }>((resolve) => {

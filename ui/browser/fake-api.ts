@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { extname, join, normalize } from 'node:path'
 import type {
   OperationRow,
@@ -12,13 +13,13 @@ import type {
   TraceAnswer,
 } from '../../query-api/types.ts'
 import { securityHeaders } from '../../query-api/http/headers.ts'
-import { arabic, deepTrace, hostileId, hostileTrace, longName, oddTrace, payloads } from './odd.ts'
+import { arabic, deepTrace, hostileId, hostileTrace, longName, oddTrace, payloads, strayId, strayTrace } from './odd.ts'
 import { bigTrace, checkoutTrace, hex, random, summaryOf } from './story.ts'
 
 export interface FakeApi {
   readonly url: string
   /** What it answers; changed while a page is open. */
-  mode: 'normal' | 'empty' | 'failing'
+  mode: 'normal' | 'empty' | 'away' | 'failing'
   /** Every API answer waits so long. */
   delayMs: number
   /** Paths of the API with their query, in the order they were asked. */
@@ -57,7 +58,7 @@ export async function startFakeApi(dist: string, basePath = ''): Promise<FakeApi
     const path = decodeURIComponent(url.pathname.slice(basePath.length))
     if (path.startsWith('/api/')) {
       api.asked.push(`${path}${url.search}`)
-      await new Promise((wait) => setTimeout(wait, api.delayMs))
+      await sleep(api.delayMs, undefined, { ref: false })
       const [status, body] = answerTo(path, url.searchParams, traces, api)
       return send(response, status, 'application/json', JSON.stringify(body))
     }
@@ -116,7 +117,8 @@ function answerTo(
       { version: '0.1.0', basePath: '', otlpHttp: 'http://127.0.0.1:4318', otlpGrpc: 'http://127.0.0.1:4317' },
     ]
   }
-  if (state.mode === 'failing') return [503, { error: { code: 'UNAVAILABLE', message: 'The store does not answer.' } }]
+  if (state.mode === 'away') return [503, { error: { code: 'UNAVAILABLE', message: 'the store does not answer' } }]
+  if (state.mode === 'failing') return [500, { error: { code: 'INTERNAL', message: 'something broke' } }]
   if (path === '/api/retention') {
     const newest = empty ? null : String(nanos(Date.now()))
     const { droppedDays } = state
@@ -159,6 +161,7 @@ function oneTrace(traceId: string, traces: ReadonlyMap<string, TraceAnswer>): [n
   const base = nanos(Date.now() - 120_000)
   if (traceId === bigId) return [200, bigTrace(traceId, base, 10_000)]
   if (traceId === hugeId) return [200, bigTrace(traceId, base, 100_000)]
+  if (traceId === strayId) return [200, strayTrace(base)]
   if (traceId === deepId) return [200, deepTrace(traceId, base, 5000)]
   const found = traces.get(traceId)
   return found === undefined

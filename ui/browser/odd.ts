@@ -14,6 +14,7 @@ export const payloads = [
 ] as const
 
 export const hostileId = 'bad0bad0bad0bad0bad0bad0bad0bad0'
+export const strayId = '57a957a957a957a957a957a957a957a9'
 export const oddId = '0ddba11c0ffee0000ddba11c0ffee000'
 
 export const longName = `GET /api/v2/${'organisations/{organisation}/projects/{project}/'.repeat(4)}items`.slice(0, 200)
@@ -91,6 +92,16 @@ export function oddTrace(base: bigint): TraceAnswer {
   answer.duplicatesRemoved = 2
   right.copies = 3
   return answer
+}
+
+/** A root of 20 ms, and a span of a machine whose clock is an hour late. */
+export function strayTrace(base: bigint): TraceAnswer {
+  const root = Object.assign(blankSpan(strayId, hex(1, 16), ''), { service: 'gateway', name: 'GET /' })
+  const stray = Object.assign(blankSpan(strayId, hex(2, 16), root.spanId), { service: 'sensor', name: 'measure' })
+  return answerOf(strayId, base, [
+    { span: root, start: 0, stop: 20e6 },
+    { span: stray, start: 3600e9, stop: 3600e9 + 5e6 },
+  ])
 }
 
 /** A chain as deep as a mad recursion makes it. */

@@ -1,6 +1,8 @@
+import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { queryOf, setStage, until, type Stage } from './stage.ts'
+import { bigId } from './fake-api.ts'
+import { boxOf, many, queryOf, setStage, shows, until, type Stage } from './stage.ts'
 
 let stage: Stage
 let page: Page | undefined
@@ -22,7 +24,7 @@ test('the first page lists traces, and a click opens one', async () => {
   await page.waitForURL(/\/traces/)
   const first = page.locator('.list-row').first()
   await first.waitFor()
-  expect(await page.locator('.traces-heading').innerText()).toMatch(/^Newest 100 of 402 traces/)
+  await shows(page.locator('.traces-heading'), /^Newest 100 of 402 traces/)
   await first.click()
   await page.waitForURL(/\/trace\/[0-9a-f]{32}/)
   await page.getByRole('treeitem').first().waitFor()
@@ -30,21 +32,37 @@ test('the first page lists traces, and a click opens one', async () => {
   await page.waitForURL(/\/traces/)
 })
 
+test('the scripts of the first page are at most 300 KB, compressed', async () => {
+  const page = await open('/')
+  await page.locator('.scatter .u-over').waitFor()
+  const scripts = await page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .map(({ name }) => name)
+      .filter((name) => name.endsWith('.js')),
+  )
+  expect(scripts.length).toBeGreaterThan(3)
+  const sizes = scripts.map(async (script) => gzipSync(await (await fetch(script)).bytes(), { level: 9 }).length)
+  expect((await Promise.all(sizes)).reduce((sum, size) => sum + size)).toBeLessThan(300_000)
+})
+
 test('a deep link restores the search form and asks the API for exactly that', async () => {
   const page = await open(
     '/traces?service=cart&operation=GET%20/cart&min=1ms&max=2s&status=error&order=slowest&limit=50' +
       '&attribute=http.route=/checkout&attribute=a=b=c&time=30m',
   )
-  await page.locator('.search').waitFor()
-  expect(await page.getByLabel('Service', { exact: true }).inputValue()).toBe('cart')
+  await until(
+    () => page.getByLabel('Service', { exact: true }).inputValue(),
+    (value) => value === 'cart',
+  )
   expect(await page.getByLabel('Operation').inputValue()).toBe('GET /cart')
   expect(await page.getByLabel('Min duration').inputValue()).toBe('1ms')
   expect(await page.getByLabel('Status').innerText()).toBe('Error')
   expect(await page.getByLabel('Order').innerText()).toBe('Slowest first')
   expect(await page.locator('.chip').allInnerTexts()).toEqual(['http.route = /checkout', 'a = b=c'])
-  expect(await page.locator('.top-range').innerText()).toMatch(/^Last 30 minutes/)
+  await shows(page.locator('.top-range'), /^Last 30 minutes/)
   const asked = await until(
-    () => stage.api.asked.findLast((path) => path.startsWith('/api/traces?')),
+    () => stage.api.asked.find((path) => path.startsWith('/api/traces?') && path.includes('GET+%2Fcart')),
     (path) => path !== undefined,
   )
   const query = new URLSearchParams(asked?.split('?')[1])
@@ -105,13 +123,14 @@ test('time: typed, preset, zoomed, moved, live', async () => {
   const page = await open('/traces')
   await page.locator('.list-row').first().waitFor()
   await page.keyboard.press('t')
-  await page.getByLabel('Time range', { exact: true }).last().fill('2h')
+  await page.getByRole('textbox', { name: 'Time range', exact: true }).fill('2h')
   await page.keyboard.press('Enter')
   await until(
     () => queryOf(page)['time'],
     (time) => time === '2h',
   )
   await page.keyboard.press('t')
+  await page.getByRole('dialog').locator('input:focus').waitFor()
   await page.keyboard.type('nonsense')
   await page.getByText(/can't read “nonsense” as a time/).waitFor()
   await page.keyboard.press('Escape')
@@ -140,10 +159,8 @@ test('time: typed, preset, zoomed, moved, live', async () => {
 
 test('dragging on the chart selects that time', async () => {
   const page = await open('/traces?limit=500')
-  const plot = page.locator('.scatter .u-over')
-  await plot.waitFor()
-  const box = await plot.boundingBox()
-  if (box === null) throw new Error('the chart has no box')
+  await page.locator('.list-row').first().waitFor()
+  const box = await boxOf(page.locator('.scatter .u-over'))
   await page.mouse.move(box.x + box.width * 0.4, box.y + 20)
   await page.mouse.down()
   await page.mouse.move(box.x + box.width * 0.6, box.y + 40, { steps: 4 })
@@ -176,8 +193,7 @@ test('services: sorted by a click, a row opens its operations, which lead to tra
     () => queryOf(page)['sort'],
     (sort) => sort === '-p99',
   )
-  const header = page.getByRole('columnheader', { name: 'p99' })
-  expect(await header.getAttribute('aria-sort')).toBe('descending')
+  await page.locator('[role=columnheader][aria-sort=descending]', { hasText: 'p99' }).waitFor()
   await page.getByRole('button', { name: 'cart', exact: true }).click()
   await page.getByRole('link', { name: 'GET /cart', exact: true }).click()
   await page.waitForURL(/\/traces/)
@@ -188,15 +204,14 @@ test('services: sorted by a click, a row opens its operations, which lead to tra
 
 test('topology: a node opens its figures and leads to its traces', async () => {
   const page = await open('/topology')
-  await page.locator('.node').first().waitFor()
-  expect(await page.locator('.node').count()).toBe(15)
+  await many(page.locator('.node'), 15)
   await page.locator('.node', { hasText: 'payment' }).click()
   await until(
     () => queryOf(page)['node'],
     (node) => node === 'service:payment',
   )
   const panel = page.getByRole('complementary', { name: 'Figures of payment' })
-  expect(await panel.getByRole('row').count()).toBeGreaterThan(3)
+  await many(panel.getByRole('row'), (rows) => rows > 3)
   await panel.getByRole('link', { name: 'Traces' }).click()
   await page.waitForURL(/\/traces\?service=payment/)
 })
@@ -204,10 +219,23 @@ test('topology: a node opens its figures and leads to its traces', async () => {
 test('topology: callers stand left of whom they call', async () => {
   const page = await open('/topology')
   const left = async (name: string): Promise<number> =>
-    (await page.locator('.node', { hasText: name }).first().boundingBox())?.x ?? 0
-  await page.locator('.node').first().waitFor()
+    (await boxOf(page.locator('.node', { hasText: name }).first())).x
   expect(await left('frontend')).toBeLessThan(await left('payment'))
   expect(await left('payment')).toBeLessThan(await left('fraud-check'))
+})
+
+test('topology: the panel does not hide the node that it tells of', async () => {
+  const page = await open('/topology')
+  const node = page.locator('.node', { hasText: 'mailer' })
+  await node.click()
+  const panel = await boxOf(page.getByRole('complementary', { name: 'Figures of mailer' }))
+  await until(
+    async () => {
+      const box = await node.boundingBox()
+      return (box?.x ?? Infinity) + (box?.width ?? 0)
+    },
+    (right) => right < panel.x,
+  )
 })
 
 test('topology: a large graph is drawn on a canvas, and its nodes are still buttons', async () => {
@@ -223,18 +251,18 @@ test('with no data the first page shows how to send some, and notices the first 
   stage.api.mode = 'empty'
   const page = await open('/')
   await page.getByRole('heading', { name: 'Send the first trace' }).waitFor()
-  const snippet = (language: string): Promise<string> => page.getByRole('tabpanel', { name: language }).innerText()
-  for (const language of ['Java', 'Python', 'Node.js']) {
+  const endpoint = 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318'
+  const sdk = [endpoint, 'OTEL_METRICS_EXPORTER=none', 'OTEL_LOGS_EXPORTER=none']
+  for (const [language, lines] of [
+    ['Java', sdk],
+    ['Python', sdk],
+    ['Node.js', sdk],
+    ['Go', [endpoint]],
+    ['Envoy', ['address: "127.0.0.1", port_value: 4317']],
+  ] as const) {
     await page.getByRole('tab', { name: language }).click()
-    const code = await snippet(language)
-    expect(code).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318')
-    expect(code).toContain('OTEL_METRICS_EXPORTER=none')
-    expect(code).toContain('OTEL_LOGS_EXPORTER=none')
+    for (const line of lines) await shows(page.getByRole('tabpanel', { name: language }), line)
   }
-  await page.getByRole('tab', { name: 'Go' }).click()
-  expect(await snippet('Go')).toContain('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318')
-  await page.getByRole('tab', { name: 'Envoy' }).click()
-  expect(await snippet('Envoy')).toContain('address: "127.0.0.1", port_value: 4317')
   stage.api.mode = 'normal'
   await page.locator('.list-row').first().waitFor()
 })
@@ -250,23 +278,40 @@ test('nothing matches: the reason and a way on', async () => {
 test('an error is told in plain words, keeps the query, and can be tried again', async () => {
   stage.api.mode = 'failing'
   const page = await open('/traces?service=cart')
-  const alert = page.getByRole('alert')
-  await alert.waitFor()
-  expect(await alert.innerText()).toContain('The store does not answer.')
+  await shows(page.getByRole('alert'), 'Something broke. Try again')
   expect(await page.getByLabel('Service', { exact: true }).inputValue()).toBe('cart')
   stage.api.mode = 'normal'
   await page.getByRole('button', { name: 'Try again' }).click()
   await page.locator('.list-row').first().waitFor()
 })
 
+test('a store that is away is told, and back on the page by itself once it answers', async () => {
+  stage.api.mode = 'away'
+  const page = await open('/services')
+  await shows(page.getByRole('alert'), 'The store does not answer. It is probably starting')
+  stage.api.mode = 'normal'
+  await page.locator('.list-row').first().waitFor()
+})
+
+test('an error stays on the page while it asks again', async () => {
+  stage.api.mode = 'away'
+  const page = await open('/topology')
+  await page.getByRole('alert').waitFor()
+  stage.api.delayMs = 60_000
+  await page.getByRole('progressbar').waitFor()
+  await shows(page.getByRole('alert'), 'The store does not answer.')
+  Object.assign(stage.api, { mode: 'normal', delayMs: 0 })
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.locator('.node').first().waitFor()
+})
+
 test('loading: a thin bar, the old content dimmed, a cancel after a second', async () => {
   const page = await open('/traces')
   await page.locator('.list-row').first().waitFor()
-  stage.api.delayMs = 3000
+  stage.api.delayMs = 60_000
   await page.keyboard.press('z')
   await page.getByRole('progressbar').waitFor()
-  expect(await page.locator('.traces-found').getAttribute('data-stale')).toBe('true')
-  expect(await page.locator('.list-row').count()).toBeGreaterThan(0)
+  await page.locator('.traces-found[data-stale=true] .list-row').first().waitFor()
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('progressbar').waitFor({ state: 'detached' })
 })
@@ -278,11 +323,12 @@ test('days that were removed are told, once', async () => {
   await page.getByRole('button', { name: 'Understood' }).click()
   await page.reload()
   await page.locator('.list-row').first().waitFor()
+  await page.waitForLoadState('networkidle')
   expect(await page.getByText(/Spans received on/).count()).toBe(0)
 })
 
 test('light and dark: from the system, and by choice', async () => {
-  const page = (await open('/traces')) satisfies Page
+  const page = await open('/traces')
   const theme = (): Promise<string | null> => page.locator('html').getAttribute('data-theme')
   await until(theme, (value) => value === 'light')
   await page.emulateMedia({ colorScheme: 'dark' })
@@ -292,6 +338,21 @@ test('light and dark: from the system, and by choice', async () => {
   await until(theme, (value) => value === 'light')
   await page.reload()
   await until(theme, (value) => value === 'light')
+})
+
+test('the system turns dark just as the page is drawn anew', async () => {
+  const page = await open(`/trace/${bigId}`)
+  await page.getByRole('treeitem').first().waitFor()
+  await page.evaluate(() => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'c', bubbles: true }))
+      port2.postMessage('again')
+    }
+    port2.postMessage('begin')
+  })
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.locator('html[data-theme=dark]').waitFor({ state: 'attached' })
 })
 
 test('the list of keys opens with ?', async () => {
@@ -314,6 +375,7 @@ test('the list of keys opens with ?', async () => {
 test('everything that can be used has a name, and the focus is seen', async () => {
   for (const path of ['/traces?service=cart', '/services?open=cart', '/topology?node=service:cart']) {
     const page = await open(path)
+    await page.locator('h1').waitFor({ state: 'attached' })
     await page.waitForLoadState('networkidle')
     const nameless = await page
       .locator('button, a[href], input, select, [role=tab], [role=switch], [role=tree]')

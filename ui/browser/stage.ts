@@ -1,10 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { build } from 'vite'
+import { vi } from 'vitest'
 import { launchBrowser } from '../../test/browser.ts'
 import { startFakeApi, type FakeApi } from './fake-api.ts'
+
+/** Long enough for a busy machine; what waits so long has failed. */
+const patienceMs = 60_000
+vi.setConfig({ testTimeout: 5 * patienceMs, hookTimeout: 5 * patienceMs })
 
 export interface Stage {
   readonly browser: Browser
@@ -16,9 +21,14 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** The UI as it is in the sources, built into a folder of its own, with a fake API and a real browser. */
-export async function setStage(basePath = ''): Promise<Stage> {
+/**
+ * The UI as it is in the sources, built into a folder of its own as it ships, or with React's own checks (their
+ * complaints are trouble), with a fake API and a real browser.
+ */
+export async function setStage({ basePath = '', checked = false } = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-ui-'))
+  // By this React chooses its build.
+  process.env['NODE_ENV'] = checked ? 'development' : 'production'
   await build({
     root: join(import.meta.dirname, '..'),
     logLevel: 'error',
@@ -32,7 +42,7 @@ export async function setStage(basePath = ''): Promise<Stage> {
     trouble,
     open: async (path, options) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-      context.setDefaultTimeout(15_000)
+      context.setDefaultTimeout(patienceMs)
       await context.exposeFunction('reportViolation', (text: string) => trouble.push(`${path}: ${text}`))
       await context.addInitScript(() => {
         addEventListener('securitypolicyviolation', (event) => {
@@ -61,8 +71,30 @@ export async function setStage(basePath = ''): Promise<Stage> {
 /** The query of the page's address, decoded. */
 export const queryOf = (page: Page): Record<string, string> => Object.fromEntries(new URL(page.url()).searchParams)
 
+/** Waits until an element's text holds. */
+export const shows = (element: Locator, text: string | RegExp): Promise<string> =>
+  until(
+    () => element.innerText(),
+    (now) => (typeof text === 'string' ? now.includes(text) : text.test(now)),
+  )
+
+/** Waits until so many elements are there. */
+export const many = (elements: Locator, holds: number | ((count: number) => boolean)): Promise<number> =>
+  until(
+    () => elements.count(),
+    (count) => (typeof holds === 'number' ? count === holds : holds(count)),
+  )
+
+/** An element's box, once it no longer moves. */
+export async function boxOf(element: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
+  await element.hover()
+  const box = await element.boundingBox()
+  if (box === null) throw new Error('it is not on screen')
+  return box
+}
+
 /** Waits until it holds; fails with the last value. For what the page does a moment later. */
-export async function until<T>(read: () => Promise<T> | T, holds: (value: T) => boolean, ms = 15_000): Promise<T> {
+export async function until<T>(read: () => Promise<T> | T, holds: (value: T) => boolean, ms = patienceMs): Promise<T> {
   const end = Date.now() + ms
   for (;;) {
     const value = await read()

@@ -13,6 +13,9 @@ import { ApiError } from './api/client.ts'
 import { startTheme } from './frame/theme.ts'
 import { router } from './routes.tsx'
 
+/** So often a page asks again while the server or its store is away. */
+const askAgainMs = 5000
+
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
@@ -21,6 +24,7 @@ const queries = new QueryClient({
       refetchOnWindowFocus: false,
       retry: (failures, error) => failures < 1 && error instanceof ApiError && error.status === 0,
       retryDelay: 500,
+      refetchInterval: ({ state: { error } }) => (error instanceof ApiError && error.away ? askAgainMs : false),
       networkMode: 'always',
     },
   },

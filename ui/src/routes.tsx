@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import { Frame, NoSuchPage, PageBroke } from './frame/Frame.tsx'
 import { basePath } from './frame/base.ts'
+import { part } from './frame/part.ts'
 import { parseSearch, stringifySearch, type Search } from './frame/search.ts'
 import { TracesPage } from './traces/TracesPage.tsx'
 
@@ -24,19 +25,28 @@ const traces = createRoute({ getParentRoute: () => root, path: '/traces', compon
 const trace = createRoute({
   getParentRoute: () => root,
   path: '/trace/$traceId',
-  component: lazyRouteComponent(() => import('./trace/TracePage.tsx'), 'TracePage'),
+  component: lazyRouteComponent(
+    part(() => import('./trace/TracePage.tsx')),
+    'TracePage',
+  ),
 })
 
 const services = createRoute({
   getParentRoute: () => root,
   path: '/services',
-  component: lazyRouteComponent(() => import('./services/ServicesPage.tsx'), 'ServicesPage'),
+  component: lazyRouteComponent(
+    part(() => import('./services/ServicesPage.tsx')),
+    'ServicesPage',
+  ),
 })
 
 const topology = createRoute({
   getParentRoute: () => root,
   path: '/topology',
-  component: lazyRouteComponent(() => import('./topology/TopologyPage.tsx'), 'TopologyPage'),
+  component: lazyRouteComponent(
+    part(() => import('./topology/TopologyPage.tsx')),
+    'TopologyPage',
+  ),
 })
 
 export const router = createRouter({

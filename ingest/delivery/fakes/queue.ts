@@ -8,6 +8,9 @@ export const at = { topic: 'spans', partition: 3, logId: 'c0ffee00-0000-4000-800
 /** What survives a process: the records of one partition and its commit. */
 export class FakeQueue {
   readonly records: QueueRecord[] = []
+  /** Offsets of records that cannot be read any more. */
+  readonly damaged = new Set<bigint>()
+  reads = 0
   committed: { readonly next: bigint; readonly note: string } | undefined
   commits: string[] = []
 
@@ -43,6 +46,7 @@ export class FakeQueue {
       read: async (from, { maxBytes, maxWaitMs }, signal) => {
         for (const body of lent) body.fill(0)
         lent = []
+        this.reads++
         await step('read')
         const until = performance.now() + maxWaitMs
         while (this.records.length <= from && performance.now() < until) {
@@ -52,14 +56,17 @@ export class FakeQueue {
         }
         const records: { offset: bigint; record: QueueRecord }[] = []
         let bytes = 0
-        for (let offset = from; offset < this.records.length && (bytes < maxBytes || bytes === 0); offset++) {
+        let next = from
+        for (; next < this.records.length && (bytes < maxBytes || bytes === 0); next++) {
+          const offset = next
+          if (this.damaged.has(offset)) continue
           const record = this.records[Number(offset)] as QueueRecord
           const body = Uint8Array.from(record.body)
           lent.push(body)
           records.push({ offset, record: { ...record, body } })
           bytes += body.length
         }
-        return { records, next: from + BigInt(records.length) }
+        return { records, next }
       },
       commit: async (next, note) => {
         await step('commit')

@@ -13,9 +13,22 @@ export class FakeStore {
   readonly setAside: string[] = []
   readonly inserts: { readonly table: string; readonly token: string; readonly rows: number }[] = []
   readonly #tokens = new Set<string>()
+  /** Until when a row is missing from what is counted: its replica lags. */
+  readonly #lagging = new Map<FakeRow, number>()
+  readonly #shards: number
+  readonly #lagMs: number
   readonly #late = new Set<NodeJS.Timeout>()
   /** Blocks of `spans` with more rows are refused for memory. */
   maxRows = Infinity
+
+  /**
+   * @param shards more than one: rows lie in shards, each of which stores its own part of a block and remembers its token
+   *   with it; what is counted may lack the rows of the last `lagMs`
+   */
+  constructor({ shards = 1, lagMs = 0 } = {}) {
+    this.#shards = shards
+    this.#lagMs = lagMs
+  }
 
   /**
    * What one process sees of the store.
@@ -41,6 +54,7 @@ export class FakeStore {
       return answer()
     }
     return {
+      atomic: this.#shards === 1,
       insert: async (block, token, signal) => {
         this.inserts.push({ table: block.table, token, rows: block.rows })
         const chosen = await reached('insert', signal)
@@ -59,16 +73,25 @@ export class FakeStore {
           this.#late.add(timer)
           throw new AppError('UNAVAILABLE', 'no answer')
         }
+        if (this.#shards > 1 && (chosen === 'overloaded' || chosen === 'token without rows')) {
+          // One shard is passed over, the others store their part.
+          this.#apply(block, token, text, this.inserts.length % (this.#shards + 1))
+          throw new AppError(chosen === 'overloaded' ? 'OVERLOADED' : 'UNAVAILABLE', 'one shard did not')
+        }
         if (chosen === 'overloaded') throw new AppError('OVERLOADED', 'too many parts')
         if (chosen === 'token without rows') {
-          this.#tokens.add(token)
+          this.#tokens.add(`0 ${token}`)
           throw new AppError('UNAVAILABLE', 'killed in the wrong moment')
         }
         this.#apply(block, token, text)
         if (chosen === 'answer lost') throw new AppError('UNAVAILABLE', 'answer lost')
       },
       stored: (at: Source, first, last, signal) =>
-        ask('stored', signal, () => BigInt(this.#of(at).filter((row) => within(row, first, last)).length)),
+        ask('stored', signal, () => {
+          const now = performance.now()
+          const seen = this.#of(at).filter((row) => (this.#lagging.get(row) ?? 0) <= now)
+          return BigInt(seen.filter((row) => within(row, first, last)).length)
+        }),
       highest: (at, signal) =>
         ask('highest', signal, () =>
           this.#of(at).reduce<bigint | undefined>(
@@ -76,14 +99,16 @@ export class FakeStore {
             undefined,
           ),
         ),
-      recentRequests: (at, since: Nanos, signal) =>
+      recentRequests: (at, since: Nanos, first, last, signal) =>
         ask('recent', signal, () => {
           const lowest = new Map<bigint, bigint>()
-          for (const row of this.#of(at)) {
+          for (const row of this.#of(at).filter((each) => within(each, first, last))) {
             const [id, offset] = [BigInt(row.requestId), BigInt(row.offset)]
             if (BigInt(row.receivedAt) >= since && offset < (lowest.get(id) ?? offset + 1n)) lowest.set(id, offset)
           }
-          return [...lowest].map(([requestId, offset]) => ({ requestId, offset }))
+          return [...lowest]
+            .map(([requestId, offset]) => ({ requestId, offset }))
+            .sort((a, b) => (a.offset < b.offset ? -1 : 1))
         }),
     }
   }
@@ -101,7 +126,8 @@ export class FakeStore {
     return this.rows.filter(({ source }) => source === `${logId}/${partition}`)
   }
 
-  #apply(block: Block, token: string, text: string): void {
+  /** @param without the shard that does not store its part */
+  #apply(block: Block, token: string, text: string, without?: number): void {
     if (block.table === 'set_aside') {
       if (!this.#tokens.has(token)) this.setAside.push(token)
       this.#tokens.add(token)
@@ -110,12 +136,24 @@ export class FakeStore {
     const rows = JSON.parse(text) as FakeRow[]
     if (block.table === 'spans' && rows.length > this.maxRows) throw new AppError('OVERLOADED', 'memory limit')
     if (rows.some(({ unreadable }) => unreadable)) throw new AppError('BAD_INPUT', 'cannot parse the block')
-    if (this.#tokens.has(token)) return
-    this.#tokens.add(token)
-    this.rows.push(...rows)
+    for (let shard = 0; shard < this.#shards; shard++) {
+      const key = `${shard} ${token}`
+      if (shard === without || this.#tokens.has(key)) continue
+      this.#tokens.add(key)
+      const own = rows.filter(({ span }) => shardOf(span, this.#shards) === shard)
+      this.rows.push(...own)
+      const until = performance.now() + this.#lagMs
+      if (this.#lagMs > 0) for (const row of own) this.#lagging.set(row, until)
+    }
   }
 }
 
 function within({ offset }: FakeRow, first: bigint, last: bigint): boolean {
   return BigInt(offset) >= first && BigInt(offset) <= last
+}
+
+function shardOf(span: string, shards: number): number {
+  let sum = 0
+  for (const letter of Buffer.from(span)) sum = (sum * 31 + letter) % 65_521
+  return sum % shards
 }

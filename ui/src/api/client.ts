@@ -5,6 +5,10 @@ export class ApiError extends Error {
   override readonly name = 'ApiError'
   /** HTTP status; 0 when no answer came. */
   readonly status: number
+  /** Nothing was wrong with the question: the server or its store is away, and will be back. */
+  get away(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 503
+  }
   /** What to do about it. */
   readonly advice: string
   constructor(status: number, message: string, advice: string, options?: ErrorOptions) {
@@ -29,9 +33,14 @@ export async function ask<Answer>(path: string, params: Params, signal: AbortSig
     response = await fetch(apiUrl(path, query), { signal, headers: { accept: 'application/json' } })
   } catch (thrown) {
     if (signal.aborted) throw thrown
-    throw new ApiError(0, 'The server does not answer.', 'Check that Weft is running, then try again.', {
-      cause: thrown,
-    })
+    throw new ApiError(
+      0,
+      'The server does not answer.',
+      'Check that Weft is running; this page asks again by itself.',
+      {
+        cause: thrown,
+      },
+    )
   }
   if (!response.ok) throw await refusal(response)
   try {
@@ -56,7 +65,7 @@ async function refusal(response: Response): Promise<ApiError> {
     return new ApiError(
       status,
       said ?? 'The store is not reachable.',
-      'It is probably starting: try again in a moment.',
+      'It is probably starting; this page asks again by itself.',
     )
   }
   if (status >= 400 && status < 500) {
@@ -65,10 +74,14 @@ async function refusal(response: Response): Promise<ApiError> {
   return new ApiError(status, said ?? `The server failed (${status}).`, 'Try again; its log says more.')
 }
 
+/** What the API says begins small and ends without a stop; here it stands before another sentence. */
+const sentence = (text: string): string =>
+  `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+
 function messageIn(body: string): string | undefined {
   try {
     const { error } = JSON.parse(body) as { error?: { message?: unknown } }
-    return typeof error?.message === 'string' && error.message !== '' ? error.message : undefined
+    return typeof error?.message === 'string' && error.message !== '' ? sentence(error.message) : undefined
   } catch {
     // A proxy's own page, most likely: its words would help nobody.
     return undefined

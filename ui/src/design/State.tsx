@@ -30,6 +30,22 @@ export function Failed({ error, onRetry, what }: { error: Error; onRetry: () => 
   )
 }
 
+/** A question was called off before its first answer: the page says so instead of standing empty. */
+export function Stopped({ onRetry }: { onRetry: () => void }) {
+  return (
+    <Empty
+      title="Cancelled"
+      actions={
+        <button type="button" className="button" onClick={onRetry}>
+          Ask again
+        </button>
+      }
+    >
+      Nothing has been loaded yet.
+    </Empty>
+  )
+}
+
 /** A thin bar after 150 ms; after a second the time it takes, and a way to call it off. */
 export function Waiting({ active, onCancel }: { active: boolean; onCancel?: () => void }) {
   const [elapsed, setElapsed] = useState(0)

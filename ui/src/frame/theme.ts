@@ -4,7 +4,10 @@ export type ThemeChoice = 'system' | 'light' | 'dark'
 export type Theme = 'light' | 'dark'
 
 const key = 'weft-theme'
-const systemDark = matchMedia('(prefers-color-scheme: dark)')
+const system = matchMedia('(prefers-color-scheme: dark)')
+// Asked once, then told by the event: Chromium tells no change that someone saw first by reading `matches` (as a
+// rendering component would).
+let systemDark = system.matches
 const listeners = new Set<() => void>()
 let choice: ThemeChoice = stored()
 
@@ -18,7 +21,7 @@ function stored(): ThemeChoice {
   }
 }
 
-const current = (): Theme => (choice === 'system' ? (systemDark.matches ? 'dark' : 'light') : choice)
+const current = (): Theme => (choice === 'system' ? (systemDark ? 'dark' : 'light') : choice)
 
 function apply(): void {
   document.documentElement.dataset['theme'] = current()
@@ -27,7 +30,10 @@ function apply(): void {
 
 /** Puts the theme on the page, once, before the first paint; follows the system from then on. */
 export function startTheme(): void {
-  systemDark.addEventListener('change', apply)
+  system.addEventListener('change', ({ matches }) => {
+    systemDark = matches
+    apply()
+  })
   apply()
 }
 

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { bytes, count, digits, duration, grouped, rate, share, text } from './format.ts'
+import { count, digits, duration, grouped, rate, roundDuration, share, text } from './format.ts'
 
 describe('a duration has three digits and the unit that fits', () => {
   test.each([
     ['0', '0 ns'],
     ['1', '1 ns'],
     ['999', '999 ns'],
-    ['1000', '1 µs'],
+    ['1000', '1.00 µs'],
     ['1234', '1.23 µs'],
     ['12345', '12.3 µs'],
     ['999499', '999 µs'],
-    ['999500', '1 ms'],
-    ['1000000', '1 ms'],
+    ['999500', '1.00 ms'],
+    ['1000000', '1.00 ms'],
     ['123456789', '123 ms'],
-    ['999999999', '1 s'],
-    ['1500000000', '1.5 s'],
+    ['999999999', '1.00 s'],
+    ['1500000000', '1.50 s'],
     ['59940000000', '59.9 s'],
     ['60000000000', '1 min'],
     ['83000000000', '1 min 23 s'],
@@ -41,8 +41,8 @@ test.each([
   [100000, '100 k'],
   [1234567, '1.23 M'],
   [999_499_999, '999 M'],
-  [999_500_000, '1 G'],
-  [4.2e13, '42 T'],
+  [999_500_000, '1.00 G'],
+  [4.2e13, '42.0 T'],
 ])('a count of %d is %s', (n, shown) => {
   expect(text(count(n))).toBe(shown)
 })
@@ -51,10 +51,12 @@ test.each([
   [0, '0 /s'],
   [0.000001, '0.0864 /d'],
   [0.0001, '8.64 /d'],
-  [0.001, '3.6 /h'],
-  [0.02, '1.2 /min'],
-  [0.5, '30 /min'],
-  [1, '1 /s'],
+  [0.001, '3.60 /h'],
+  [0.02, '1.20 /min'],
+  [0.5, '30.0 /min'],
+  [0.996, '59.8 /min'],
+  [0.9996, '1.00 /s'],
+  [1, '1.00 /s'],
   [12.345, '12.3 /s'],
   [99_999, '99,999 /s'],
   [1_230_000, '1.23 M/s'],
@@ -74,24 +76,30 @@ test.each([
 })
 
 test.each([
-  [1, '1'],
-  [1.005, '1'],
+  [1, '1.00'],
+  [1.005, '1.00'],
   [1.234, '1.23'],
-  [9.996, '10'],
+  [9.996, '10.0'],
   [12.34, '12.3'],
   [99.96, '100'],
   [0.0123456, '0.0123'],
-  [-1.5, '-1.5'],
+  [-1.5, '-1.50'],
 ])('%d in three digits is %s', (value, shown) => {
   expect(digits(value)).toBe(shown)
+})
+
+test.each([
+  [1e9, '1 s'],
+  [1.5e9, '1.5 s'],
+  [1e11, '100 s'],
+  [1e13, '10,000 s'],
+  [10e6, '10 ms'],
+  [100e6, '100 ms'],
+])('%d ns on an axis is %s', (nanos, shown) => {
+  expect(roundDuration(nanos)).toBe(shown)
 })
 
 test('grouping keeps long whole numbers exact', () => {
   expect(grouped('18446744073709551615')).toBe('18,446,744,073,709,551,615')
   expect(grouped(1234.5)).toBe('1,234.5')
-})
-
-test('bytes in powers of 1024', () => {
-  expect(text(bytes(1536))).toBe('1.5 KiB')
-  expect(text(bytes(100))).toBe('100 B')
 })

@@ -29,7 +29,15 @@ export function duration(nanos: NanosText): Shown {
   // 999.5 µs would round up to "1,000 µs": take the next unit as soon as three digits no longer hold it.
   while (at < durationUnits.length - 1 && ns / (durationUnits[at]?.[1] ?? 1) >= 999.5) at++
   const [unit, size] = durationUnits[at] ?? durationUnits[0]
-  return { value: ns === 0 ? '0' : digits(ns / size), unit, exact }
+  // Of a nanosecond there are no parts.
+  return { value: ns === 0 ? '0' : unit === 'ns' ? String(Math.round(ns)) : digits(ns / size), unit, exact }
+}
+
+/** A round length of time, as an axis says it: `5 ms`, not `5.00 ms`; `100 s`, not `1 min 40 s`. */
+export function roundDuration(nanos: number): string {
+  if (nanos >= 60e9) return `${grouped(Math.round(nanos / 1e9))} s`
+  const { value, unit } = duration(nanos)
+  return text({ value: value.includes('.') ? value.replace(/\.?0+$/, '') : value, unit, exact: '' })
 }
 
 function long(seconds: number): { value: string; unit: string } {
@@ -71,13 +79,13 @@ export function count(n: NanosText): Shown {
 export function rate(perSecond: number): Shown {
   const exact = `${perSecond} per second`
   if (perSecond === 0) return { value: '0', unit: '/s', exact }
-  if (perSecond >= 0.995) {
+  if (perSecond >= 0.9995) {
     if (perSecond < 100_000) return { value: digits(perSecond), unit: '/s', exact }
     const many = count(Math.round(perSecond))
     return { value: many.value, unit: `${many.unit}/s`, exact }
   }
-  if (perSecond * 60 >= 0.995) return { value: digits(perSecond * 60), unit: '/min', exact }
-  if (perSecond * 3600 >= 0.995) return { value: digits(perSecond * 3600), unit: '/h', exact }
+  if (perSecond * 60 >= 0.9995) return { value: digits(perSecond * 60), unit: '/min', exact }
+  if (perSecond * 3600 >= 0.9995) return { value: digits(perSecond * 3600), unit: '/h', exact }
   return { value: digits(perSecond * 86_400), unit: '/d', exact }
 }
 
@@ -87,32 +95,19 @@ export function share(part: number, whole: number): Shown {
   const exact = `${grouped(part)} of ${grouped(whole)}`
   const percent = (part / whole) * 100
   if (part === 0) return { value: '0', unit: '%', exact }
+  if (part === whole) return { value: '100', unit: '%', exact }
   if (percent < 0.01) return { value: '<0.01', unit: '%', exact }
-  if (part !== whole && percent > 99.9) return { value: '>99.9', unit: '%', exact }
+  if (percent > 99.9) return { value: '>99.9', unit: '%', exact }
   return { value: digits(percent), unit: '%', exact }
 }
 
-/** Bytes in powers of 1024. */
-export function bytes(n: number): Shown {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let value = n
-  let at = 0
-  while (at < units.length - 1 && value >= 999.5) {
-    value /= 1024
-    at++
-  }
-  return { value: digits(value), unit: units[at] ?? 'B', exact: `${grouped(n)} B` }
-}
-
-/** Three significant digits, grouped, without a tail of zeros that were never measured. */
+/** Three significant digits, grouped; zeros too, so that the digits of a column stand below each other. */
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return '–'
   if (value === 0) return '0'
   const abs = Math.abs(value)
   if (abs >= 999.5) return grouped(Math.round(value))
-  const decimals = Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(abs) + 1e-12)))
-  const fixed = value.toFixed(abs >= 99.95 ? 0 : abs >= 9.995 ? Math.min(1, decimals) : decimals)
-  return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed
+  return abs < 1e-6 ? value.toFixed(12) : value.toPrecision(3)
 }
 
 /** Digits in groups of three; whole numbers of any length stay exact. */

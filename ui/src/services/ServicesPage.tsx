@@ -5,9 +5,10 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef, useState, type ReactNode } from 'react'
 import type { OperationRow, ServiceRow } from '../../../query-api/types.ts'
 import { operationsQuestion, servicesQuestion } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
-import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { carried, changed } from '../frame/search.ts'
@@ -22,6 +23,8 @@ type Line =
   | { readonly kind: 'note'; readonly id: string; readonly text: string; readonly retry?: () => void }
 
 const rowHeight = 32
+/** Of the slowest: a shorter bar would look like a speck. */
+const leastBar = 0.1
 
 export function ServicesPage() {
   useTitle('Services')
@@ -29,7 +32,7 @@ export function ServicesPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(servicesQuestion(clock))
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(servicesQuestion(clock))
   const opened = search.open ?? ''
   const operations = useQuery({ ...operationsQuestion(clock, opened), enabled: opened !== '' })
   const sort = sortFromUrl(search.sort)
@@ -91,6 +94,7 @@ export function ServicesPage() {
           onCancel={() => void queries.cancelQueries({ queryKey: ['services'] })}
         />
         {error !== null && <Failed error={error} what="the services" onRetry={() => void refetch()} />}
+        {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
         {error === null && data !== undefined && lines.length === 0 && (
           <Empty
             title={filter === '' ? 'No service sent a span in this time range' : 'No service of that name'}
@@ -281,12 +285,14 @@ function Cells(props: {
       <Cell none={idle}>
         <Figure shown={count(row.requests)} />
       </Cell>
-      <Cell none={idle}>
-        <Figure shown={rate(row.rate)} />
-      </Cell>
+      <Cell none={idle}>{idle ? '–' : <Figure shown={rate(row.rate)} />}</Cell>
       <Cell none={row.errors === 0}>
         {row.errors === 0 ? (
-          '0'
+          idle ? (
+            '–'
+          ) : (
+            '0'
+          )
         ) : (
           <span className="list-error">
             <Icon name="error" size={12} />
@@ -322,9 +328,9 @@ function Percentile({ value, slowest }: { value: string | null; slowest?: number
   return (
     <span role="cell" className={`list-number services-percentile ${value === null ? 'list-none' : ''}`}>
       {value === null ? '–' : <Figure shown={duration(value)} />}
-      {slowest !== undefined && value !== null && (
+      {slowest !== undefined && Number(value) >= slowest * leastBar && (
         <span className="services-bar" aria-hidden="true">
-          <span style={{ width: `${Math.max(1, (Number(value) / slowest) * 100)}%` }} />
+          <span style={{ width: `${(Number(value) / slowest) * 100}%` }} />
         </span>
       )}
     </span>

@@ -7,6 +7,12 @@ export function clock(ms: number): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
+/** What a clock leaves out of a second: `.042`. */
+export const fraction = (ms: number, decimals: 1 | 2 | 3 = 3): string =>
+  `.${String(Math.floor(ms) % 1000)
+    .padStart(3, '0')
+    .slice(0, decimals)}`
+
 /** `14:05`, and the seconds where they are not 0. */
 export function shortClock(ms: number): string {
   const date = new Date(ms)

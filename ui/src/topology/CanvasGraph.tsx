@@ -5,7 +5,7 @@ import { readPalette, type Palette } from '../design/palette.ts'
 import { useTheme } from '../frame/theme.ts'
 import { rate, share, text } from '../numbers/format.ts'
 import type { GraphProps } from './FlowGraph.tsx'
-import { curve, edgeId, failing, thickness } from './graph.ts'
+import { boundsOf, curve, edgeId, failing, thickness } from './graph.ts'
 
 interface Camera {
   x: number
@@ -129,28 +129,21 @@ export function CanvasGraph(props: GraphProps) {
 const leastLegible = 0.6
 
 function whole({ answer, laid, size, selected }: GraphProps, element: HTMLElement): Camera {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
-  for (const { x, y } of Object.values(laid.layout.nodes)) {
-    left = Math.min(left, x - size.width / 2)
-    right = Math.max(right, x + size.width / 2)
-    top = Math.min(top, y - size.height / 2)
-    bottom = Math.max(bottom, y + size.height / 2)
-  }
+  const all = boundsOf(laid.layout, size)
+  const middle = { x: all.x + all.width / 2, y: all.y + all.height / 2 }
   const { clientWidth, clientHeight } = element
-  const scale = Math.min(1, (clientWidth - 32) / (right - left), (clientHeight - 32) / (bottom - top))
+  const scale = Math.min(1, (clientWidth - 32) / all.width, (clientHeight - 32) / all.height)
   if (scale >= leastLegible) {
-    return {
-      scale,
-      x: clientWidth / 2 - ((left + right) / 2) * scale,
-      y: clientHeight / 2 - ((top + bottom) / 2) * scale,
-    }
+    return { scale, x: clientWidth / 2 - middle.x * scale, y: clientHeight / 2 - middle.y * scale }
   }
-  // The whole would be dust: begin at the busiest node, large enough to read.
-  const busiest = answer.nodes.reduce((most, node) => (node.requests > most.requests ? node : most), answer.nodes[0]!)
-  const place = laid.layout.nodes[selected ?? busiest.id] ?? { x: (left + right) / 2, y: (top + bottom) / 2 }
+  // The whole would be dust: begin where most requests come in, large enough to read, with all the room for whom it calls.
+  const called = new Set(answer.edges.filter(({ source, target }) => source !== target).map(({ target }) => target))
+  const entries = answer.nodes.filter(({ id }) => !called.has(id))
+  const busiest = [...(entries.length > 0 ? entries : answer.nodes)].sort((a, b) => b.requests - a.requests)[0]
+  const place = laid.layout.nodes[selected ?? busiest?.id ?? ''] ?? middle
   return {
     scale: leastLegible,
-    x: clientWidth / 2 - place.x * leastLegible,
+    x: (selected === undefined ? size.width / 2 : clientWidth / 2) - place.x * leastLegible,
     y: clientHeight / 2 - place.y * leastLegible,
   }
 }

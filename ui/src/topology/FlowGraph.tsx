@@ -1,24 +1,29 @@
 import '@xyflow/react/dist/base.css'
 import {
   BaseEdge,
+  ControlButton,
   Controls,
   EdgeLabelRenderer,
+  getViewportForBounds,
   Handle,
   MarkerType,
   Position,
   ReactFlow,
   ReactFlowProvider,
   useReactFlow,
+  useStore,
+  useStoreApi,
   type Edge,
   type EdgeProps,
   type Node,
   type NodeProps,
 } from '@xyflow/react'
-import { memo, useEffect, useMemo } from 'react'
+import { memo, useEffect, useMemo, useRef } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
+import { Icon } from '../design/Icon.tsx'
 import { duration, rate, share, text } from '../numbers/format.ts'
-import { curve, edgeId, failing, pointAt, thickness, typeNames, type Point } from './graph.ts'
+import { boundsOf, curve, edgeId, failing, mostLabels, pointAt, thickness, typeNames, type Point } from './graph.ts'
 import type { LaidOut } from './useLayout.ts'
 
 export interface GraphProps {
@@ -42,10 +47,14 @@ interface CallData extends Record<string, unknown> {
 }
 type CallEdge = Edge<CallData, 'call'>
 
+const [leastZoom, mostZoom] = [0.1, 2]
+/** Of more nodes than this a link to one shows its neighbourhood. */
+const mostWhole = 20
+
 const nodeTypes = { plain: memo(PlainNodeView) }
 const edgeTypes = { call: memo(CallEdgeView) }
-/** With more edges than this, labels stand only on those of the node in question. */
-const mostLabels = 24
+/** The smaller the scale, the less stands in a node, and the larger: all, what tells its health, its name alone. */
+const distance = (scale: number): 'near' | 'mid' | 'far' => (scale >= 0.7 ? 'near' : scale >= 0.45 ? 'mid' : 'far')
 
 export function FlowGraph(props: GraphProps) {
   return (
@@ -57,6 +66,8 @@ export function FlowGraph(props: GraphProps) {
 
 function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
   const flow = useReactFlow()
+  const store = useStoreApi()
+  const seenFrom = useStore(({ transform }) => distance(transform[2]))
   const near = useMemo(() => {
     if (selected === undefined) return undefined
     const out = new Set([selected])
@@ -116,21 +127,46 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       }
     })
   }, [answer, laid, size, selected])
+  // Not React Flow's own fitView: that knows nodes alone, and edges bend around them.
+  const show = (only?: ReadonlySet<string>): void => {
+    const { domNode } = store.getState()
+    const [width, height] = [domNode?.clientWidth ?? 0, domNode?.clientHeight ?? 0]
+    const bounds = boundsOf(laid.layout, size, only)
+    void flow.setViewport(getViewportForBounds(bounds, width, height, leastZoom, 1.1, 0.06))
+  }
+  const around = useRef(near)
+  useEffect(() => {
+    around.current = near
+  })
   useEffect(() => {
     // After the nodes of the new shape are on screen.
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.12, maxZoom: 1.1, duration: 0 }))
+    // A link to a node of a large graph shows it and its neighbours, not all of it beside a panel.
+    const frame = requestAnimationFrame(() => show(answer.nodes.length > mostWhole ? around.current : undefined))
     return () => cancelAnimationFrame(frame)
+    // The figures change with every refresh; what is in view only with nodes and edges.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [flow, laid.shape])
+  useEffect(() => {
+    // The panel that tells of a node takes room from the graph, and must not hide that node.
+    const place = selected === undefined ? undefined : laid.layout.nodes[selected]
+    if (place === undefined) return
+    const frame = requestAnimationFrame(() => {
+      const { x, y, zoom } = flow.getViewport()
+      const right = x + (place.x + size.width / 2) * zoom + size.height / 2
+      const hidden = right - (store.getState().domNode?.clientWidth ?? right)
+      if (hidden > 0) void flow.setViewport({ x: x - hidden, y, zoom })
+    })
+    return () => cancelAnimationFrame(frame)
+  }, [flow, store, laid, size, selected])
   return (
     <ReactFlow
+      className={`topology-${seenFrom}`}
       nodes={nodes}
       edges={edges}
       nodeTypes={nodeTypes}
       edgeTypes={edgeTypes}
-      minZoom={0.1}
-      maxZoom={2}
-      fitView
-      fitViewOptions={{ padding: 0.12, maxZoom: 1.1 }}
+      minZoom={leastZoom}
+      maxZoom={mostZoom}
       nodesDraggable={false}
       nodesConnectable={false}
       elementsSelectable
@@ -146,7 +182,11 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
       onPaneClick={() => onSelect(undefined)}
       aria-label="Topology: callers stand left of whom they call"
     >
-      <Controls showInteractive={false} position="bottom-left" />
+      <Controls showInteractive={false} showFitView={false} position="bottom-right">
+        <ControlButton title="Fit the graph" aria-label="Fit the graph" onClick={() => show()}>
+          <Icon name="fit" />
+        </ControlButton>
+      </Controls>
     </ReactFlow>
   )
 }
@@ -167,7 +207,14 @@ function labelX(at: CallData['labelAt'], sourceX: number, targetX: number): numb
 function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
   const { node, dim } = data
   return (
-    <div className="node" data-type={node.type} data-selected={selected} data-dim={dim}>
+    <div
+      className="node"
+      data-type={node.type}
+      data-selected={selected}
+      data-dim={dim}
+      data-failing={failing(node)}
+      data-errors={node.errors > 0}
+    >
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
       <div className="node-name" title={node.name}>
         {node.type === 'service' ? (

@@ -3,11 +3,13 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
 import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
 import { Icon } from '../design/Icon.tsx'
 import { readPalette } from '../design/palette.ts'
-import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
+import { part } from '../frame/part.ts'
 import { changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { zoomOut } from '../time/range.ts'
@@ -16,8 +18,8 @@ import { NodePanel } from './NodePanel.tsx'
 import { ServicePick } from './ServicePick.tsx'
 import { useLayout } from './useLayout.ts'
 
-const FlowGraph = lazy(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph }))
-const CanvasGraph = lazy(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph }))
+const FlowGraph = lazy(part(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph })))
+const CanvasGraph = lazy(part(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph })))
 
 export function TopologyPage() {
   useTitle('Topology')
@@ -25,7 +27,7 @@ export function TopologyPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(topologyQuestion(clock, search.service))
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(topologyQuestion(clock, search.service))
   const services = useQuery(servicesQuestion(clock))
   const many = data?.nodes.length ?? 0
   const large = many > mostDomNodes
@@ -77,6 +79,7 @@ export function TopologyPage() {
           {error === null && failed !== undefined && (
             <Failed error={failed} what="the graph" onRetry={() => void refetch()} />
           )}
+          {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
           {error === null && data !== undefined && many === 0 && (
             <Empty
               title="No service sent a span in this time range"

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
-import { curve, failing, neighbours, pointAt, shapeOf, thickness, tracesOf } from './graph.ts'
+import { boundsOf, curve, edgeId, failing, neighbours, pointAt, shapeOf, thickness, tracesOf } from './graph.ts'
 
 const figures = { requests: 10, errors: 0, rate: 1, p50: '1', p90: '1', p99: '1' }
 const node = (id: string): TopologyNode => ({ id, type: 'service', name: id, system: '', ...figures })
@@ -62,4 +62,16 @@ test('where the traces of a node are found', () => {
   expect(tracesOf({ ...node('x'), type: 'queue', name: 'orders', system: 'kafka' })).toEqual({
     attribute: ['messaging.destination.name=orders'],
   })
+})
+
+test('the bounds hold whole nodes, and the bends of the edges between them', () => {
+  const layout = {
+    nodes: { a: { x: 0, y: 0 }, b: { x: 100, y: 20 }, c: { x: 50, y: 500 } },
+    bends: { [edgeId({ source: 'a', target: 'b' })]: [{ x: 40, y: 90 }] },
+  }
+  const size = { width: 20, height: 10 }
+  expect(boundsOf(layout, size)).toEqual({ x: -10, y: -5, width: 120, height: 510 })
+  expect(boundsOf(layout, size, new Set(['a', 'b']))).toEqual({ x: -10, y: -5, width: 120, height: 95 })
+  expect(boundsOf(layout, size, new Set(['a']))).toEqual({ x: -10, y: -5, width: 20, height: 10 })
+  expect(boundsOf(layout, size, new Set())).toEqual({ x: 0, y: 0, width: 0, height: 0 })
 })

@@ -17,6 +17,30 @@ export interface Layout {
   readonly bends: Readonly<Record<string, readonly Point[]>>
 }
 
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** The rectangle around the nodes, all or only some, and around the bends of the edges between them. */
+export function boundsOf({ nodes, bends }: Layout, size: Size, only?: ReadonlySet<string>): Point & Size {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
+  const take = ({ x, y }: Point, width: number, height: number): void => {
+    left = Math.min(left, x - width / 2)
+    right = Math.max(right, x + width / 2)
+    top = Math.min(top, y - height / 2)
+    bottom = Math.max(bottom, y + height / 2)
+  }
+  for (const [id, place] of Object.entries(nodes)) if (only?.has(id) ?? true) take(place, size.width, size.height)
+  for (const [id, points] of Object.entries(bends)) {
+    if (only === undefined || id.split('\n').every((end) => only.has(end)))
+      for (const point of points) take(point, 0, 0)
+  }
+  return left > right
+    ? { x: 0, y: 0, width: 0, height: 0 }
+    : { x: left, y: top, width: right - left, height: bottom - top }
+}
+
 export const edgeId = ({ source, target }: { source: string; target: string }): string => `${source}\n${target}`
 
 /** A curve through the points that leaves and enters each of them level, as SVG path data. */
@@ -55,6 +79,9 @@ function xOn(from: Point, to: Point, t: number): number {
   return u ** 3 * from.x + 3 * u * t * middle + t ** 3 * to.x
 }
 
+/** With more edges than this, labels stand only on those of the node in question. */
+export const mostLabels = 24
+
 /** Above this many nodes SVG and DOM get slow: they are drawn on a canvas instead. */
 export const mostDomNodes = 150
 
@@ -85,8 +112,9 @@ export function thickness(requests: number, busiest: number): number {
   return Math.max(1, Math.min(5, 5 - Math.log10(busiest / requests) * 1.3))
 }
 
-/** From one in a hundred on, errors colour a line: a single one among millions is no news. */
-export const failing = ({ errors, requests }: TopologyEdge): boolean => errors > 0 && errors * 100 >= requests
+/** From one in a hundred on, errors colour a line or a border: a single one among millions is no news. */
+export const failing = ({ errors, requests }: Pick<TopologyEdge, 'errors' | 'requests'>): boolean =>
+  errors > 0 && errors * 100 >= requests
 
 /** What the search page has to be asked for the traces of a node; undefined where it cannot be told. */
 export function tracesOf(node: TopologyNode): { service?: string; attribute?: readonly string[] } | undefined {

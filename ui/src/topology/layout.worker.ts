@@ -1,5 +1,5 @@
 import { Graph, layout } from '@dagrejs/dagre'
-import { edgeId, mostDomNodes, type Layout, type LayoutJob, type Point } from './graph.ts'
+import { edgeId, mostDomNodes, mostLabels, type Layout, type LayoutJob, type Point } from './graph.ts'
 
 // Callers stand left of whom they call. A worker, because a large graph takes seconds.
 onmessage = (event: MessageEvent<LayoutJob>): void => {
@@ -7,7 +7,9 @@ onmessage = (event: MessageEvent<LayoutJob>): void => {
   // The more there is, the closer it stands.
   const many = event.data.nodes.length
   const nodesep = many > mostDomNodes ? 6 : many > 20 ? 12 : 24
-  graph.setGraph({ rankdir: 'LR', nodesep, ranksep: 128, marginx: 24, marginy: 24 })
+  // Labels stand between the columns.
+  const ranksep = event.data.edges.length > mostLabels ? 72 : 128
+  graph.setGraph({ rankdir: 'LR', nodesep, ranksep, marginx: 24, marginy: 24 })
   graph.setDefaultEdgeLabel(() => ({}))
   const { nodes, edges } = event.data
   for (const { id, width, height } of nodes) graph.setNode(id, { width, height })

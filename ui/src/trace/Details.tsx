@@ -8,7 +8,7 @@ import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { carried } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
-import { clock, toMs, utcNanos } from '../time/format.ts'
+import { clock, fraction, moment, toMs, utcNanos } from '../time/format.ts'
 import { parseTraceId } from './id.ts'
 import type { Node, TraceModel } from './model.ts'
 import type { Actions } from './TraceView.tsx'
@@ -153,15 +153,16 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
       <Fact name="Starts after">
         <Figure shown={duration(Math.round(node.start))} />
       </Fact>
-      <Fact name="Started">
-        <span className="number" title={utcNanos(span.startTimeUnixNano)}>
-          {clock(toMs(span.startTimeUnixNano))}
-        </span>
-      </Fact>
       <Fact name="Kind">{kinds[span.kind] ?? `unknown (${span.kind})`}</Fact>
       <Fact name="Status">{span.status.code === 2 ? 'error' : span.status.code === 1 ? 'ok' : 'unset'}</Fact>
       <Fact name="Children">
         <Figure shown={count(node.children)} />
+      </Fact>
+      <Fact name="Started" wide>
+        <span className="number" title={utcNanos(span.startTimeUnixNano)}>
+          {moment(toMs(span.startTimeUnixNano), Date.now())}
+          <span className="muted">{fraction(toMs(span.startTimeUnixNano))}</span>
+        </span>
       </Fact>
       <Fact name="Span id" wide>
         <span className="mono">{span.spanId}</span>

@@ -3,8 +3,8 @@ import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { count, duration, share, text } from '../numbers/format.ts'
-import { moment, toMs, utcNanos } from '../time/format.ts'
-import type { TraceModel } from './model.ts'
+import { fraction, moment, toMs, utcNanos } from '../time/format.ts'
+import { rootOf, type TraceModel } from './model.ts'
 import type { Actions } from './TraceView.tsx'
 import type { View } from './view.ts'
 
@@ -25,8 +25,11 @@ export function Head({ model }: { model: TraceModel }) {
       <dl className="trace-facts">
         <div>
           <dt>Started</dt>
-          <dd className="number" title={utcNanos(answer.startTimeUnixNano)}>
-            {moment(toMs(answer.startTimeUnixNano), Date.now())}
+          <dd>
+            <span className="number" title={utcNanos(answer.startTimeUnixNano)}>
+              {moment(toMs(answer.startTimeUnixNano), Date.now())}
+              <span className="muted">{fraction(toMs(answer.startTimeUnixNano))}</span>
+            </span>
           </dd>
         </div>
         <div>
@@ -72,22 +75,58 @@ export function Head({ model }: { model: TraceModel }) {
   )
 }
 
+/** A trace so many times longer than its root shows the root as a speck: a clock is wrong, or work came much later. */
+const manyRoots = 100
+
+const rootLength = (model: TraceModel): number => {
+  const root = rootOf(model)
+  return root === undefined ? Infinity : root.stop - root.start
+}
+
 /** What must be said about the figures: what is missing, doubtful or was left out. */
-export function Notes({ model, onSelect }: { model: TraceModel; onSelect: (index: number) => void }) {
+export function Notes({ model, actions, error }: { model: TraceModel; actions: Actions; error: Error | null }) {
   const { answer } = model
   const { missingParents, clockSkews, duplicatesRemoved, cycles, complete } = answer
   const skews = clockSkews.filter((skew) => Math.abs(Number(skew.offsetNanos)) >= 1e6)
   const first = missingParents[0]
   const young = !complete && missingParents.length === 0
-  if (first === undefined && skews.length === 0 && duplicatesRemoved === 0 && cycles.length === 0 && !young) return null
+  const sparse = model.length > manyRoots * rootLength(model)
+  if (
+    error === null &&
+    first === undefined &&
+    skews.length === 0 &&
+    duplicatesRemoved === 0 &&
+    cycles.length === 0 &&
+    !young &&
+    !sparse
+  ) {
+    return null
+  }
   return (
     <ul className="trace-notes" aria-label="Notes">
+      {error !== null && (
+        <li className="trace-errors" role="alert">
+          Could not be loaded anew; this is as of before. {error.message}
+        </li>
+      )}
+      {sparse && (
+        <li>
+          Some spans lie far from the root's {text(duration(rootLength(model)))}.{' '}
+          <button type="button" className="trace-link" onClick={actions.root}>
+            Show the root's time
+          </button>
+        </li>
+      )}
       {young && <li>Spans arrived within the last 10 s; more may follow.</li>}
       {first !== undefined && (
         <li>
           {missingParents.length === 1 ? 'One parent span has' : `${missingParents.length} parent spans have`} not
           arrived.{' '}
-          <button type="button" className="trace-link" onClick={() => onSelect(model.byId.get(first.spanId) ?? -1)}>
+          <button
+            type="button"
+            className="trace-link"
+            onClick={() => actions.select(model.byId.get(first.spanId) ?? -1)}
+          >
             Show
           </button>
         </li>

@@ -1,10 +1,11 @@
 import './trace.css'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef } from 'react'
 import { ApiError } from '../api/client.ts'
 import { traceQuestion } from '../api/questions.ts'
-import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { useQuestion } from '../api/useQuestion.ts'
+import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { carried } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
@@ -17,11 +18,12 @@ export function TracePage() {
   const search = useSearch({ from: '__root__' })
   const queries = useQueryClient()
   const id = parseTraceId(traceId)
-  const { data, error, isFetching, refetch } = useQuery({
+  const { data, error, isFetching, refetch } = useQuestion({
     ...traceQuestion(id ?? ''),
     enabled: id !== undefined,
     // Spans may still arrive: looked at again until all are there.
-    refetchInterval: (query) => (query.state.data?.complete === false && mayGrow(query.state.data) ? 5000 : false),
+    refetchInterval: ({ state: { data: now, error: failed } }) =>
+      (now?.complete === false && mayGrow(now)) || (failed instanceof ApiError && failed.away) ? 5000 : false,
   })
   const { now } = useClock()
   const asked = useRef(now)
@@ -48,7 +50,8 @@ export function TracePage() {
   return (
     <div className="trace">
       <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['trace', id] })} />
-      {model !== undefined && <TraceView key={id} model={model} />}
+      {model === undefined && error === null && !isFetching && <Stopped onRetry={() => void refetch()} />}
+      {model !== undefined && <TraceView key={id} model={model} error={error} />}
       {model === undefined && error instanceof ApiError && error.status === 404 && (
         <Empty
           title="There is no such trace"

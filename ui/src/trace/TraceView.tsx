@@ -6,7 +6,7 @@ import { Details } from './Details.tsx'
 import type { FallState, Zoom } from './draw.ts'
 import { Waterfall } from './fall.ts'
 import { findNodes } from './find.ts'
-import { nextNode, revealed, rowOf, visibleNodes, type Node, type TraceModel } from './model.ts'
+import { nextNode, revealed, rootOf, rowOf, visibleNodes, type Node, type TraceModel } from './model.ts'
 import { SplitHandle, useWidth } from './split.tsx'
 import { Head, Notes, Tools } from './Head.tsx'
 import { useView, zoomIn, type View } from './view.ts'
@@ -14,7 +14,7 @@ import { useView, zoomIn, type View } from './view.ts'
 const noKeyValues: readonly KeyValue[] = []
 
 /** One trace: head, waterfall, details of the selected span. */
-export function TraceView({ model }: { model: TraceModel }) {
+export function TraceView({ model, error }: { model: TraceModel; error: Error | null }) {
   const [view, change] = useView()
   const find = useDeferredValue(view.find)
   const resourceOf = (node: Node): readonly KeyValue[] =>
@@ -45,7 +45,7 @@ export function TraceView({ model }: { model: TraceModel }) {
   return (
     <>
       <Head model={model} />
-      <Notes model={model} onSelect={actions.select} />
+      <Notes model={model} actions={actions} error={error} />
       <Tools model={model} view={view} found={found} actions={actions} change={change} searchField={searchField} />
       <div
         className="trace-body"
@@ -105,6 +105,11 @@ function makeActions(
     change({ closed })
   }
   const foundSet = new Set(found)
+  const fit = (node: Node | undefined): void => {
+    if (node === undefined) return
+    const room = Math.max(10, (node.stop - node.start) * 0.05)
+    change({ zoom: { from: Math.max(0, node.start - room), to: Math.min(model.length, node.stop + room) } })
+  }
   return {
     select,
     close,
@@ -132,12 +137,8 @@ function makeActions(
     error: (direction: 1 | -1) => select(nextNode(nodes, selected, direction, ({ failed }) => failed)),
     match: (direction: 1 | -1) => select(nextNode(nodes, selected, direction, ({ index }) => foundSet.has(index))),
     critical: () => change({ critical: !view.critical }),
-    fit: () => {
-      const node = nodes[selected]
-      if (node === undefined) return
-      const room = Math.max(10, (node.stop - node.start) * 0.05)
-      change({ zoom: { from: Math.max(0, node.start - room), to: Math.min(model.length, node.stop + room) } })
-    },
+    fit: () => fit(nodes[selected]),
+    root: () => fit(rootOf(model)),
     whole: () => change({ zoom: undefined }),
     zoomTo: ({ from, to }: Zoom) => change({ zoom: from <= 0 && to >= model.length ? undefined : { from, to } }),
     /** Takes back one thing at a time: the details, then the search, then the zoom. */

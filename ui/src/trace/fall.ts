@@ -285,7 +285,9 @@ function makeRow(parent: HTMLElement): RowParts {
     hidden: make('span', 'fall-hidden'),
     shown: -1,
   }
-  element.append(parts.twisty, parts.swatch, parts.error, parts.name, parts.service, parts.hidden)
+  const label = make('span', 'fall-label')
+  label.append(parts.name, parts.service)
+  element.append(parts.twisty, parts.swatch, parts.error, label, parts.hidden)
   parent.append(element)
   return parts
 }

@@ -36,6 +36,10 @@ export interface Node {
   readonly failed: boolean
 }
 
+/** The span that the trace began with, undefined when it has not arrived. */
+export const rootOf = ({ nodes }: TraceModel): Node | undefined =>
+  nodes.find(({ depth, span }) => depth === 0 && span?.parentSpanId === '' && !span.invalidTimes)
+
 /** Lays the tree flat. Never recursive: a chain of 100,000 spans is a legal trace. */
 export function buildModel(answer: TraceAnswer): TraceModel {
   const { spans } = answer

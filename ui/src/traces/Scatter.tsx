@@ -6,8 +6,8 @@ import { colourIndex } from '../colour/service.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { readPalette } from '../design/palette.ts'
 import { useTheme } from '../frame/theme.ts'
-import { duration, text } from '../numbers/format.ts'
-import { clock, dayName, sameDay, toMs, utc } from '../time/format.ts'
+import { duration, roundDuration, text } from '../numbers/format.ts'
+import { clock, dayName, fraction, sameDay, toMs, utc } from '../time/format.ts'
 
 interface Props {
   traces: readonly TraceSummary[]
@@ -181,7 +181,7 @@ function options(
         // uPlot would blank out powers of its own choice.
         filter: (_, splits) => splits,
         splits: (chart) => powers(chart.scales['y']?.min ?? 1e6, chart.scales['y']?.max ?? 1e9),
-        values: (_, splits) => splits.map((value) => text(duration(value))),
+        values: (_, splits) => splits.map(roundDuration),
       },
     ],
     series: [{}, { paths: () => null, points: { show: false } }],
@@ -229,13 +229,15 @@ function powers(min: number, max: number): number[] {
 
 function timeLabels(splits: readonly number[]): string[] {
   const step = (splits[1] ?? 0) - (splits[0] ?? 0)
+  const stepMs = Math.round(step * 1000)
   return splits.map((seconds, i) => {
-    const ms = seconds * 1000
+    const ms = Math.round(seconds * 1000)
     const before = splits[i - 1]
     const date = new Date(ms)
     const midnight = date.getHours() + date.getMinutes() + date.getSeconds() === 0
     if (step >= 86_400 || (midnight && step >= 60)) return dayName(ms, Date.now())
-    const time = step < 60 ? clock(ms) : clock(ms).slice(0, 5)
+    const part = stepMs >= 1000 ? '' : fraction(ms, stepMs >= 100 ? 1 : stepMs >= 10 ? 2 : 3)
+    const time = step < 60 ? `${clock(ms)}${part}` : clock(ms).slice(0, 5)
     return before !== undefined && !sameDay(ms, before * 1000) ? `${dayName(ms, Date.now())} ${time}` : time
   })
 }
@@ -314,7 +316,8 @@ function Hint({ point, left, top, width }: { point: Point; left: number; top: nu
       </div>
       <bdi className="cut">{trace.rootName}</bdi>
       <div className="muted" title={utc(started)}>
-        {text(duration(trace.durationNanos))} at {clock(started)}, {trace.spanCount} spans
+        {text(duration(trace.durationNanos))} at {clock(started)}
+        {fraction(started)}, {trace.spanCount} {trace.spanCount === 1 ? 'span' : 'spans'}
         {trace.errorCount > 0 && `, ${trace.errorCount} with errors`}
       </div>
     </div>

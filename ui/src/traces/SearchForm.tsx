@@ -91,7 +91,8 @@ function ServiceField({ search, set, inputRef }: FieldProps & { inputRef: RefObj
   const clock = useClock()
   const [draft, setDraft] = useDraft(search.service ?? '')
   const { data } = useQuery(servicesQuestion(clock))
-  const suggestions: Suggestion[] = (data?.services ?? []).map((row) => ({
+  const busiest = (data?.services ?? []).toSorted((a, b) => b.spans - a.spans)
+  const suggestions: Suggestion[] = busiest.map((row) => ({
     value: row.name,
     note: `${text(count(row.spans))} spans`,
     mark: <Swatch service={row.name} />,

@@ -8,7 +8,7 @@ import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { carried, type Search } from '../frame/search.ts'
 import { count, duration } from '../numbers/format.ts'
-import { clock as clockTime, dayName, sameDay, toMs, utcNanos } from '../time/format.ts'
+import { clock as clockTime, dayName, fraction, sameDay, toMs, utcNanos } from '../time/format.ts'
 
 interface Props {
   traces: readonly TraceSummary[]
@@ -17,7 +17,9 @@ interface Props {
   onOpen: (traceId: string) => void
 }
 
-const rowHeight = 44
+const rowHeight = 40
+/** More would not fit on any screen; how many there are stands before them. */
+const mostNamed = 12
 
 export function TraceList({ traces, marked, onMark, onOpen }: Props) {
   const scroller = useRef<HTMLDivElement>(null)
@@ -124,7 +126,10 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
       }}
     >
       <span role="cell" className="list-time number" title={utcNanos(trace.startTimeUnixNano)}>
-        {clockTime(started)}
+        <span>
+          {clockTime(started)}
+          <span className="list-fraction">{fraction(started)}</span>
+        </span>
         <span className="list-day">{sameDay(started, now) ? '' : dayName(started, now)}</span>
       </span>
       <span role="cell" className="list-root">
@@ -144,17 +149,19 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
         </span>
       </span>
       <span role="cell" className="list-services">
-        {trace.services.slice(0, 8).map((service) => (
-          <span
-            key={service.name}
-            className="list-count"
-            title={`${service.name}: ${service.spans} spans, ${service.errors} errors`}
-          >
-            <Swatch service={service.name} />
-            {service.spans}
-          </span>
-        ))}
-        {trace.services.length > 8 && <span className="muted">+{trace.services.length - 8}</span>}
+        <span className="list-many number">{trace.services.length}</span>
+        <span className="list-names">
+          {trace.services.slice(0, mostNamed).map((service) => (
+            <span
+              key={service.name}
+              className="list-named"
+              title={`${service.name}: ${service.spans} ${service.spans === 1 ? 'span' : 'spans'}, ${service.errors} ${service.errors === 1 ? 'error' : 'errors'}`}
+            >
+              <Swatch service={service.name} />
+              <bdi className="cut">{service.name}</bdi>
+            </span>
+          ))}
+        </span>
       </span>
       <span role="cell" className="list-number">
         <Figure shown={count(trace.spanCount)} />

@@ -4,8 +4,10 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import type { TracesAnswer } from '../../../query-api/types.ts'
 import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
-import { Empty, Failed, Waiting } from '../design/State.tsx'
+import { useQuestion } from '../api/useQuestion.ts'
+import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
+import { part } from '../frame/part.ts'
 import { carried, changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, text } from '../numbers/format.ts'
@@ -14,17 +16,19 @@ import { filterCount, filterOf, limitOf, orderOf } from './filter.ts'
 import { noFilter, SearchForm } from './SearchForm.tsx'
 import { TraceList } from './TraceList.tsx'
 
-const Scatter = lazy(async () => {
-  soundLanguage()
-  return { default: (await import('./Scatter.tsx')).Scatter }
-})
+const Scatter = lazy(
+  part(async () => {
+    soundLanguage()
+    return { default: (await import('./Scatter.tsx')).Scatter }
+  }),
+)
 
 /** uPlot hands navigator.language to Intl, which refuses what Chromium says under the POSIX locale: `en-US@posix`. */
 function soundLanguage(): void {
   const [language = 'en-US', rest] = navigator.language.split('@')
   if (rest !== undefined) Object.defineProperty(navigator, 'language', { value: language, configurable: true })
 }
-const Welcome = lazy(async () => ({ default: (await import('./Welcome.tsx')).Welcome }))
+const Welcome = lazy(part(async () => ({ default: (await import('./Welcome.tsx')).Welcome })))
 
 export function TracesPage() {
   useTitle('Traces')
@@ -34,7 +38,7 @@ export function TracesPage() {
   const queries = useQueryClient()
   const filter = filterOf(search)
   const [marked, setMarked] = useState<string>()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(
     tracesQuestion(clock, filter, orderOf(search), Number(limitOf(search))),
   )
   const retention = useQuery(retentionQuestion)
@@ -68,6 +72,7 @@ export function TracesPage() {
       <div className="traces-answer">
         <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['traces'] })} />
         {error !== null && <Failed error={error} what="the traces" onRetry={() => void refetch()} />}
+        {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
         {error === null && data !== undefined && traces.length === 0 && <NoTraces answer={data} />}
         {error === null && data !== undefined && traces.length > 0 && (
           <div className="stale traces-found" data-stale={isPlaceholderData && isFetching}>
@@ -104,7 +109,10 @@ function Heading({ answer }: { answer: TracesAnswer }) {
   return (
     <div className="traces-heading" role="status">
       {!answer.more && `${shown} ${answer.traces.length === 1 ? 'trace' : 'traces'}`}
-      {answer.more && `${first} ${shown} of ${all === undefined || all === null ? 'more' : text(count(all))} traces`}
+      {answer.more &&
+        (typeof all === 'number'
+          ? `${first} ${shown} of ${text(count(all))} traces`
+          : `${first} ${shown} traces, ${total.isFetching ? 'counting all that match' : 'more match'}`)}
       {answer.more && <span className="muted">The chart shows these {shown}, and the time they lie in.</span>}
     </div>
   )

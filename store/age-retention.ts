@@ -1,0 +1,76 @@
+import type { Component } from '../base/component.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Store } from './client.ts'
+import { dayOf, daysKept, dropDay, noteDropped } from './days.ts'
+
+export interface AgeRetentionOptions {
+  readonly store: Store
+  readonly retentionDays: number
+  readonly log: Log
+  /** How often it looks; 10 minutes. */
+  readonly everyMs?: number
+  /** Now, in milliseconds since the epoch; for tests. */
+  readonly now?: () => number
+}
+
+export interface AgeRetention extends Component {
+  /** Looks now, and drops what must go. */
+  sweep(signal: AbortSignal): Promise<void>
+}
+
+/**
+ * Forgets the days of receipt that are older than `retentionDays`, in a store whose disks are somebody else's: a server
+ * or a cluster, there on all servers at once. Any number of processes may do this side by side: dropping a day that is
+ * gone does nothing. (The embedded store's also looks after its disk: retention.ts.)
+ */
+export function createAgeRetention(options: AgeRetentionOptions): AgeRetention {
+  const { store, retentionDays, log } = options
+  const now = options.now ?? Date.now
+  const ended = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  let sweeping: Promise<void> | undefined
+  let failure: string | undefined
+
+  const sweep = async (signal: AbortSignal): Promise<void> => {
+    const oldest = dayOf(now() - retentionDays * 86_400_000)
+    for (const day of await daysKept(store, signal)) {
+      if (day.day >= oldest) break
+      await dropDay(store, day, signal)
+      log.warn({ day: day.day, rows: String(day.rows), bytes: String(day.bytes) }, 'dropped a day that was too old')
+      await noteDropped(store, day, 'age', signal)
+    }
+  }
+  const look = () => {
+    sweeping ??= sweep(AbortSignal.any([ended.signal, AbortSignal.timeout(300_000)]))
+      .then(
+        () => {
+          failure = undefined
+        },
+        (error: unknown) => {
+          if (ended.signal.aborted) return
+          failure = messageOf(error)
+          log.error({ error: failure }, 'days that are too old could not be dropped; trying again')
+        },
+      )
+      .finally(() => {
+        sweeping = undefined
+      })
+  }
+
+  return {
+    sweep,
+    open(signal) {
+      signal.throwIfAborted()
+      timer ??= setInterval(look, options.everyMs ?? 600_000)
+      look()
+      return Promise.resolve()
+    },
+    async close() {
+      clearInterval(timer)
+      ended.abort()
+      await sweeping
+    },
+    health: () => (failure === undefined ? { ok: true } : { ok: false, reason: failure }),
+  }
+}

@@ -1,0 +1,21 @@
+import { useQuery, type QueryKey, type UseQueryOptions } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+
+/**
+ * Asks a question for a page. Unlike with the bare `useQuery` an error stays while the question is asked again, so that
+ * the page does not blink between error and emptiness.
+ */
+export function useQuestion<Answer, Key extends QueryKey>(question: UseQueryOptions<Answer, Error, Answer, Key>) {
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(question)
+  const [last, setLast] = useState<Error | null>(null)
+  useEffect(() => {
+    if (!isFetching) setLast(error)
+  }, [isFetching, error])
+  return {
+    data,
+    error: error ?? (isFetching && (data === undefined || isPlaceholderData) ? last : null),
+    isFetching,
+    isPlaceholderData,
+    refetch,
+  }
+}

@@ -5,6 +5,7 @@ import type { Option } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { weft } from '../cli/main.ts'
+import { parseBytes } from '../cli/quantities.ts'
 import { stopWithinMs } from '../cli/role.ts'
 
 // What deploy/ and its page say must be true of the program: flags, variables, addresses, times. That the files do what
@@ -163,6 +164,7 @@ describe('deploy/kubernetes', () => {
       expect(pod.terminationGracePeriodSeconds).toBeGreaterThan((drain ? seconds(drain) : 0) + stopSeconds)
       const expected = memory[container.args[0] as keyof typeof memory]
       expect([container.resources.requests.memory, container.resources.limits.memory]).toEqual([expected, expected])
+      expect(parseBytes(envOf(container)['WEFT_MEMORY'] ?? '')).toBeLessThan(parseBytes(`${expected}B`))
     }
   })
 
@@ -246,6 +248,7 @@ describe('deploy/compose.yaml', () => {
       for (const [variable, value] of Object.entries(environment)) expectTaken(role, variable, String(value))
       expect(seconds(grace)).toBeGreaterThan(stopSeconds)
       expect(memory).toBe(role === 'ingest' ? '1g' : '512m')
+      expect(parseBytes(String(environment['WEFT_MEMORY']))).toBeLessThan(parseBytes(`${memory}ib`))
     }
   })
 
@@ -276,7 +279,7 @@ test.each(['docs/cluster.md', 'docs/clickhouse.md', 'README.md', 'deploy/Dockerf
     for (const inside of ['WEFT_LONG', 'WEFT_API']) variables.delete(inside)
     expect([...variables].filter((name) => !allVariables.has(name))).toEqual([])
     for (const [, command = '', rest = ''] of text.matchAll(
-      /(?:\bweft|npm run weft --) ([a-z-]+)((?:[^\n`]|\\\n)*)/g,
+      /(?:\bweft(?:\.js)?|npm run weft --) ([a-z-]+)((?:[^\n`]|\\\n)*)/g,
     )) {
       if (!commands.includes(command)) continue
       const flags = rest.match(/--[a-z][a-z-]+/g) ?? []

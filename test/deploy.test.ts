@@ -217,8 +217,11 @@ describe('deploy/kubernetes', () => {
   test('lag is asked of the group, topic and brokers that ingest works with', () => {
     const scaled = resources.find(({ kind }) => kind === 'ScaledObject')
     const { variables } = optionsOf('ingest')
+    const ingest = workloads.find(({ metadata }) => metadata.name === scaled?.spec.scaleTargetRef?.name) as Resource
+    const brokers = scaled?.spec.triggers?.[0]?.metadata['bootstrapServersFromEnv'] ?? ''
+    const given = containerOf(ingest).envFrom.map(({ configMapRef }) => settings.get(configMapRef?.name ?? ''))
+    expect(given.find((values) => values?.[brokers])).toBeDefined()
     expect(scaled?.spec.triggers?.[0]?.metadata).toMatchObject({
-      bootstrapServers: settings.get('weft-kafka')?.['WEFT_KAFKA'],
       consumerGroup: variables.get('WEFT_KAFKA_GROUP')?.defaultValue as string,
       topic: variables.get('WEFT_KAFKA_TOPIC')?.defaultValue as string,
     })
@@ -292,6 +295,13 @@ test.each(['docs/cluster.md', 'docs/clickhouse.md', 'README.md', 'deploy/Dockerf
     expect(tabled.filter((flag) => !allFlags.has(flag))).toEqual([])
   },
 )
+
+test.each(['docs/cluster.md', 'README.md'])('%s names metrics that there are', (path) => {
+  const rooms = globSync('{collector,queue,ingest,store,query-api}/**/*.ts', { cwd: root })
+  const known = new Set(rooms.flatMap((file) => read(file).match(/(?<=')weft_[a-z_]+(?=')/g) ?? []))
+  const named = new Set(read(path).match(/\bweft_(?:collector|queue|ingest|store|query_api)_[a-z_]+[a-z]\b/g))
+  expect([...named].filter((name) => !known.has(name))).toEqual([])
+})
 
 function imageVariables(): Record<string, string> {
   const text = read('deploy/Dockerfile').replaceAll(/\\\n\s*/g, '')

@@ -85,20 +85,9 @@ class KafkaReader implements QueueReader {
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka reader was opened twice')
     this.#requestIdOf = await loadRequestIdOf()
-    const until = performance.now() + (this.#options.openWithinMs ?? 15_000)
-    for (;;) {
-      signal.throwIfAborted()
-      try {
-        await this.#cluster.refresh(this.#topics)
-        break
-      } catch (error) {
-        if (performance.now() > until || refusalOf(error)) {
-          await this.#cluster.close()
-          throw unavailable(`cannot use Kafka at ${this.#options.brokers.join(', ')}`, error)
-        }
-        await pause(retryDelayMs)
-      }
-    }
+    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, () =>
+      this.#cluster.refresh(this.#topics),
+    )
     this.#state = 'open'
     this.#working = this.#join()
   }

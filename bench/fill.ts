@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { nativeBlocks } from './blocks.ts'
-import { latencies, questionsAbout } from './questions.ts'
-import { fixed, table } from './report.ts'
+import { fixed } from './report.ts'
 import { type RunningStore, startStore } from './store.ts'
-import { startWeft } from './weft.ts'
+import { besideBareSql } from './yardstick.ts'
 
 interface Given {
   readonly data: string
@@ -33,7 +32,7 @@ new Command('bench:fill')
   .argument('[spans]', 'how many, such as 20m', parseCount, 20_000_000)
   .option('--data <folder>', 'the data folder of a weft that does not run', './weft-data')
   .option('--hours <hours>', 'the time over which they are spread, the last hour included', number, 5)
-  .option('--questions <n>', "afterwards, start weft on it and ask each of the API's questions so often", number, 0)
+  .option('--questions <n>', "afterwards, ask each of the API's questions so often, and bare SQL beside it", number, 0)
   .action(async (spans: number, given: Given) => {
     const store = await startStore(given.data)
     try {
@@ -41,7 +40,7 @@ new Command('bench:fill')
     } finally {
       await store.stop()
     }
-    if (given.questions > 0) await measure(given.data, given.questions)
+    if (given.questions > 0) process.stdout.write(await besideBareSql(given.data, given.questions))
   })
   .parseAsync()
   .catch((error: unknown) => {
@@ -114,21 +113,6 @@ async function merged(store: RunningStore): Promise<void> {
     const parts = await store.askNumber("SELECT count() FROM system.parts WHERE active AND table = 'spans'")
     if (parts !== last || store.cpuSeconds() - cpu > 0.3) changed = performance.now()
     last = parts
-  }
-}
-
-async function measure(data: string, times: number): Promise<void> {
-  const weft = await startWeft(data)
-  try {
-    const measured = await latencies(await questionsAbout(weft), times)
-    process.stdout.write(
-      table(
-        ['question, ms', 'first', 'p50', 'longest'],
-        measured.map(({ name, first, p50, longest }) => [name, ...[first, p50, longest].map((ms) => fixed(ms, 0))]),
-      ),
-    )
-  } finally {
-    await weft.stop()
   }
 }
 

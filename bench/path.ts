@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { askNumber } from './clickhouse.ts'
 import { benchBodies, type Sent, sendLoad } from './generator.ts'
+import { usageOf } from './processes.ts'
 import { probe } from './probe.ts'
-import { type Latency, latencies, questionsAbout } from './questions.ts'
+import { type Latency, latencies, questionsAbout, subjectOf } from './questions.ts'
 import { type Role, roles, type RunningWeft } from './weft.ts'
 
 export interface PathOptions {
@@ -12,6 +13,8 @@ export interface PathOptions {
   readonly connections: number
   /** Ask each question this many times, idle and under load. 0: none. */
   readonly questions: number
+  /** Process id of the broker between collector and ingest, where there is one. */
+  readonly broker?: number
 }
 
 export interface PathResult {
@@ -24,6 +27,8 @@ export interface PathResult {
   /** CPU microseconds a span until all was stored, by process. */
   readonly cpu: Readonly<Record<Role | 'up', number>>
   readonly total: number
+  /** The broker's CPU microseconds a span, not in the total; its highest resident memory. */
+  readonly broker: { readonly cpu: number; readonly peakBytes: number } | undefined
   /** CPU microseconds a span of the store after that, until its merges had settled. */
   readonly settling: number
   readonly peakBytes: Readonly<Record<Role | 'up', number>>
@@ -45,13 +50,16 @@ export async function measurePath(weft: RunningWeft, options: PathOptions): Prom
   const warm = await sendLoad({ ...load, seconds: 3 })
   await storedAll(weft, warm.spans)
 
+  const { broker } = options
   const before = weft.usage()
+  const brokerBefore = broker === undefined ? undefined : usageOf(broker)
   const begun = performance.now()
   const sent = await sendLoad({ ...load, seconds: options.seconds, ...(options.rate ? { rate: options.rate } : {}) })
   const generated = (performance.now() - begun) / 1000 - sent.seconds
   const stored = (await storedAll(weft, warm.spans + sent.spans)) - warm.spans
   const seconds = (performance.now() - begun) / 1000 - generated
   const after = weft.usage()
+  const brokerAfter = broker === undefined ? undefined : usageOf(broker)
 
   const perSpan = (role: Role | 'up') => ((after[role].cpuSeconds - before[role].cpuSeconds) * 1e6) / sent.spans
   const cpu = Object.fromEntries([...roles, 'up' as const].map((role) => [role, perSpan(role)])) as PathResult['cpu']
@@ -63,7 +71,7 @@ export async function measurePath(weft: RunningWeft, options: PathOptions): Prom
   const diskBytesASpan = { atOnce, settled: (await diskBytes(weft)) / spans, parts }
 
   const idleProbes = await probe(weft, 5)
-  const questions = options.questions > 0 ? await questionsAbout(weft) : []
+  const questions = options.questions > 0 ? questionsAbout(weft, await subjectOf(weft)) : []
   const idle = await latencies(questions, options.questions)
   const background = sendLoad({ ...load, seconds: 30, rate: options.rate ?? backgroundRate })
   await pause(3_000)
@@ -84,6 +92,11 @@ export async function measurePath(weft: RunningWeft, options: PathOptions): Prom
     spansPerSecond: sent.spans / seconds,
     cpu,
     total: Object.values(cpu).reduce((sum, each) => sum + each, 0),
+    broker: brokerBefore &&
+      brokerAfter && {
+        cpu: ((brokerAfter.cpuSeconds - brokerBefore.cpuSeconds) * 1e6) / sent.spans,
+        peakBytes: brokerAfter.peakBytes,
+      },
     settling,
     peakBytes: peaks(last),
     loadPeakBytes: peaks(after),

@@ -9,11 +9,18 @@ export interface Latency {
   readonly first: number
 }
 
-/** The questions of the API, each as a URL, asked about what is stored: an hour up to `end` (ns), and single things in it. */
-export async function questionsAbout(weft: {
-  readonly http: string
-  readonly clickhouse: string
-}): Promise<readonly (readonly [name: string, url: string])[]> {
+/** What the questions are about: single things that are stored, and times in ns. */
+export interface Subject {
+  readonly trace: string
+  /** A value of the attribute `session.id`, which few spans have. */
+  readonly session: string
+  readonly first: bigint
+  readonly hourAgo: bigint
+  readonly end: bigint
+}
+
+/** Finds something to ask about in what is stored. */
+export async function subjectOf(weft: { readonly clickhouse: string }): Promise<Subject> {
   const [[last = '0', first = '0'] = []] = await ask(weft.clickhouse, 'SELECT max(start_ns), min(start_ns) FROM spans')
   const [[trace = '', session = ''] = []] = await ask(
     weft.clickhouse,
@@ -21,7 +28,15 @@ export async function questionsAbout(weft: {
      WHERE service = 'pricing' AND attributes_string['session.id'] != '' AND start_ns > ${BigInt(last) - 1_800_000_000_000n} LIMIT 1`,
   )
   const end = BigInt(last) + 1n
-  const hour = `start=${end - 3_600_000_000_000n}&end=${end}`
+  return { trace, session, first: BigInt(first), hourAgo: end - 3_600_000_000_000n, end }
+}
+
+/** The questions of the API, each as a URL: an hour up to the last span, all times, and single things in them. */
+export function questionsAbout(
+  weft: { readonly http: string },
+  { trace, session, first, hourAgo, end }: Subject,
+): readonly (readonly [name: string, url: string])[] {
+  const hour = `start=${hourAgo}&end=${end}`
   const all = `start=${first}&end=${end}`
   const traces = `${weft.http}/api/traces`
   return [
@@ -43,6 +58,7 @@ export async function questionsAbout(weft: {
       `${traces}?${hour}&limit=20&service=pricing&attribute=customer.group%3Dreseller&minDuration=2ms`,
     ],
     ['errors of a service, newest 20, 1 h', `${traces}?${hour}&limit=20&service=payment&status=error`],
+    ['attribute keys, 1 h', `${weft.http}/api/attributes?${hour}`],
   ]
 }
 
@@ -56,9 +72,7 @@ export async function latencies(
     const took: number[] = []
     for (let i = 0; i < times; i++) {
       const begun = performance.now()
-      const response = await fetch(url)
-      const text = await response.text()
-      if (!response.ok) throw new Error(`${name}: HTTP ${response.status} ${text.slice(0, 300)} (${url})`)
+      await askOnce(name, url)
       took.push(performance.now() - begun)
     }
     const [first = 0] = took
@@ -66,4 +80,11 @@ export async function latencies(
     measured.push({ name, first, p50: took[took.length >> 1] ?? 0, longest: took.at(-1) ?? 0, times })
   }
   return measured
+}
+
+/** Asks and reads the whole answer. Throws with what was answered if it is an error. */
+export async function askOnce(name: string, url: string): Promise<void> {
+  const response = await fetch(url)
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${name}: HTTP ${response.status} ${text.slice(0, 300)} (${url})`)
 }

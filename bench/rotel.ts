@@ -101,6 +101,29 @@ export async function measureRotelStores(rotel: Rotel, seconds: number, connecti
   }
 }
 
+/** CPU microseconds a span of receiving it over OTLP/HTTP and having it acknowledged by Kafka, compressed as ours is. */
+export async function measureRotelKafka(
+  rotel: Rotel,
+  brokers: string,
+  seconds: number,
+  connections: number,
+): Promise<number> {
+  const exporter = { brokers, 'traces-topic': 'otlp_spans_rotel', compression: 'zstd', acks: 'all' }
+  await using running = await startRotel(rotel, [
+    '--exporter',
+    'kafka',
+    ...Object.entries(exporter).flatMap(([name, value]) => [`--kafka-exporter-${name}`, value]),
+  ])
+  const load = { ...benchBodies, url: running.url, connections }
+  await sendLoad({ ...load, seconds: 1 })
+  await pause(1_000)
+  const before = usageOf(running.pid).cpuSeconds
+  const sent = await sendLoad({ ...load, seconds })
+  // What it still has in hand goes to Kafka.
+  await pause(2_000)
+  return ((usageOf(running.pid).cpuSeconds - before) * 1e6) / sent.spans
+}
+
 /** The number once it has stayed the same for 3 s. */
 async function unchanged(count: () => Promise<number>): Promise<number> {
   for (let last = -1, changed = performance.now(); ;) {

@@ -2,9 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { startBroker } from '../test/kafka/broker.ts'
 import { measurePath, type PathResult } from './path.ts'
 import { fixed, mebibytes, table, type Target, targetTable } from './report.ts'
-import { installRotel, measureR, measureRotelStores, type Rotel, type RotelStores } from './rotel.ts'
+import { installRotel, measureR, measureRotelKafka, measureRotelStores, type Rotel, type RotelStores } from './rotel.ts'
 import { roles, startWeft } from './weft.ts'
 
 interface Given {
@@ -15,6 +16,7 @@ interface Given {
   readonly peer?: 'rotel'
   readonly json?: string
   readonly data?: string
+  readonly kafka: boolean
 }
 
 const positive = (text: string): number => {
@@ -30,6 +32,7 @@ new Command('bench')
   .option('--connections <n>', 'connections of the load', positive, 4)
   .option('--questions <n>', 'how often each question is asked, idle and under load', positive, 7)
   .addOption(new Option('--peer <name>', 'measure this too, on the same bodies in the same run').choices(['rotel']))
+  .option('--kafka', 'the same way again with Kafka as the queue: a broker of its own on the same cores', false)
   .option('--data <folder>', 'data folder, kept afterwards; a temporary one without it')
   .option('--json <file>', 'write the result as JSON')
   .action(async (given: Given) => {
@@ -45,6 +48,7 @@ new Command('bench')
       await weft.stop()
       if (given.data === undefined) await rm(data, { recursive: true, force: true, maxRetries: 3 })
     }
+    const kafka = given.kafka ? await measureKafka(peer, given) : undefined
     let rotel: RotelResult | undefined
     if (peer) {
       const after = await readings(peer, peerSeconds, given.connections)
@@ -53,23 +57,55 @@ new Command('bench')
       rotel = { version: peer.version, r: ((all[2] ?? 0) + (all[3] ?? 0)) / 2, before, after, stores }
     }
     const machine = `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${mebibytes(totalmem())}, Node ${process.version}`
-    const targets = targetsOf(path, rotel, given.seconds)
+    const targets = [...targetsOf(path, rotel, given.seconds), ...(kafka ? kafkaTargetsOf(kafka, rotel) : [])]
     process.stdout.write(
-      `${machine}\n${describe(path)}${rotel ? describeRotel(rotel) : withoutRotel}\n${targetTable(targets)}`,
+      `${machine}\n${describe(path)}${kafka ? describeKafka(kafka) : ''}${rotel ? describeRotel(rotel) : withoutRotel}\n${targetTable(targets)}`,
     )
     if (given.json !== undefined) {
       await writeFile(
         given.json,
-        `${JSON.stringify({ machine, given, path, rotel: rotel ?? null, targets }, undefined, 2)}\n`,
+        `${JSON.stringify({ machine, given, path, kafka: kafka ?? null, rotel: rotel ?? null, targets }, undefined, 2)}\n`,
       )
     }
-    if (path.stored !== path.sent.spans || path.distinct !== path.stored) process.exitCode = 1
+    if ([path, kafka?.path].some((each) => each && !isWhole(each))) process.exitCode = 1
   })
   .parseAsync()
   .catch((error: unknown) => {
     process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
     process.exitCode = 1
   })
+
+const isWhole = ({ sent, stored, distinct }: PathResult): boolean => stored === sent.spans && distinct === stored
+
+interface KafkaResult {
+  readonly path: PathResult
+  /** CPU microseconds a span of Rotel in front of the same broker. */
+  readonly rotel: number | undefined
+}
+
+/** The whole way with a broker between collector and ingest; the peer in front of the same broker. */
+async function measureKafka(peer: Rotel | undefined, given: Given): Promise<KafkaResult> {
+  // Rotel makes no topic.
+  const broker = await startBroker({ properties: { 'auto.create.topics.enable': 'true' } })
+  const data = await mkdtemp(join(tmpdir(), 'weft-bench-kafka-'))
+  try {
+    const weft = await startWeft(data, ['--kafka', broker.address, '--kafka-partitions', String(kafkaPartitions)])
+    let path: PathResult
+    try {
+      path = await measurePath(weft, { ...given, questions: 0, broker: broker.pid })
+    } finally {
+      await weft.stop()
+    }
+    const seconds = Math.min(given.seconds, 8)
+    const rotel = peer && (await measureRotelKafka(peer, broker.address, seconds, given.connections))
+    return { path, rotel }
+  } finally {
+    await broker.destroy()
+    await rm(data, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+const kafkaPartitions = 3
 
 /**
  * R, three times. One reading may be twice another on a machine that others use, and a high one flatters us: so a target
@@ -131,6 +167,20 @@ from acknowledgement to queryable, ms: idle ${probes(queryable.idle)}; under loa
 ${questions}`
 }
 
+function describeKafka({ path, rotel }: KafkaResult): string {
+  const { sent, cpu, broker, loadPeakBytes } = path
+  const rows = [...roles, 'up' as const].map((role) => [role, fixed(cpu[role]), mebibytes(loadPeakBytes[role])])
+  return `
+With Kafka as the queue, ${kafkaPartitions} partitions: ${sent.spans} spans in ${fixed(path.seconds, 1)} s until stored: ${fixed(path.spansPerSecond, 0)} spans/s
+acknowledged ${sent.spans}, stored ${path.stored}, distinct span ids ${path.distinct}
+acknowledged after ${fixed(sent.latency.p50, 1)} ms (p50), ${fixed(sent.latency.p99, 1)} (p99); from acknowledgement to queryable, idle: ${path.queryable.idle.map((ms) => fixed(ms, 0)).join(', ')} ms
+
+${table(
+  ['process', 'CPU µs a span', 'peak RSS of the load'],
+  [...rows, ['all', fixed(path.total), ''], ['broker', fixed(broker?.cpu ?? 0), mebibytes(broker?.peakBytes ?? 0)]],
+)}${rotel === undefined ? '' : `Rotel in front of the same broker: ${fixed(rotel)} µs a span\n`}`
+}
+
 function describeRotel({ version, r, before, after, stores }: RotelResult): string {
   return `
 Rotel ${version}, the same bodies:
@@ -139,18 +189,40 @@ OTLP/HTTP to its ClickHouse exporter: ${fixed(stores.exporter)} µs, the insert 
 `
 }
 
+function targetInR(what: string, micros: number, limit: number, rotel: RotelResult | undefined): Target {
+  const wanted = `≤ ${limit} R`
+  if (rotel === undefined) return { what, wanted, found: `${fixed(micros)} µs`, met: undefined }
+  const all = [...rotel.before, ...rotel.after]
+  const [most, least] = [micros / Math.min(...all), micros / Math.max(...all)]
+  const found = `${fixed(micros)} µs = ${fixed(micros / rotel.r)} R (${fixed(least)} to ${fixed(most)})`
+  return { what, wanted, found, met: most <= limit ? true : least > limit ? false : 'undecided' }
+}
+
+function kafkaTargetsOf({ path, rotel: peer }: KafkaResult, rotel: RotelResult | undefined): readonly Target[] {
+  const { collector, ingest, store } = path.cpu
+  return [
+    targetInR('Kafka: collector, acknowledged by the broker', collector, 0.5, rotel),
+    {
+      what: 'Kafka: less than Rotel in front of the same broker',
+      wanted: '≥ 2.5 times',
+      found: peer === undefined ? '' : `${fixed(peer / collector, 1)} times`,
+      met: peer === undefined ? undefined : peer >= 2.5 * collector,
+    },
+    targetInR('Kafka: from the broker to stored', ingest + store, 0.9, rotel),
+    {
+      what: 'Kafka: the whole way on the same cores as the broker',
+      wanted: '80000 spans/s',
+      found: `${fixed(path.spansPerSecond, 0)} spans/s${isWhole(path) ? '' : ', NOT ALL STORED'}`,
+      met: isWhole(path) && path.spansPerSecond >= 80_000,
+    },
+  ]
+}
+
 function targetsOf(path: PathResult, rotel: RotelResult | undefined, seconds: number): readonly Target[] {
-  const r = rotel?.r
-  const all = rotel ? [...rotel.before, ...rotel.after] : []
-  const inR = (what: string, micros: number, limit: number): Target => {
-    if (r === undefined) return { what, wanted: `≤ ${limit} R`, found: `${fixed(micros)} µs`, met: undefined }
-    const [most, least] = [micros / Math.min(...all), micros / Math.max(...all)]
-    const found = `${fixed(micros)} µs = ${fixed(micros / r)} R (${fixed(least)} to ${fixed(most)})`
-    return { what, wanted: `≤ ${limit} R`, found, met: most <= limit ? true : least > limit ? false : 'undecided' }
-  }
+  const inR = (what: string, micros: number, limit: number): Target => targetInR(what, micros, limit, rotel)
   const peak = Object.values(path.peakBytes).reduce((sum, each) => sum + each, 0)
   const peer = rotel && rotel.stores.exporter + rotel.stores.insert
-  const whole = path.stored === path.sent.spans && path.distinct === path.stored
+  const whole = isWhole(path)
   return [
     inR('whole path, CPU a span', path.total, 1.3),
     inR('collector', path.cpu.collector, 0.25),

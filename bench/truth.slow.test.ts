@@ -7,7 +7,7 @@ import { type LoadResult, runLoad } from './load/load.ts'
 import { storyNames } from './load/stories.ts'
 import type { Figures } from './load/truth.ts'
 import { probe } from './probe.ts'
-import { latencies, questionsAbout } from './questions.ts'
+import { latencies, questionsAbout, subjectOf } from './questions.ts'
 import { type RunningWeft, startWeft } from './weft.ts'
 
 // What the generator says was sent, and what the API says of it, are two programs' counts of the same spans.
@@ -79,7 +79,7 @@ test('every trace is stored whole', async () => {
 })
 
 test("the bench's questions and probe are answered", async () => {
-  const questions = await questionsAbout(weft)
+  const questions = questionsAbout(weft, await subjectOf(weft))
   const measured = await latencies(questions, 1)
   expect(measured.map(({ name }) => name)).toEqual(questions.map(([name]) => name))
   const [took = Infinity] = await probe(weft, 1)

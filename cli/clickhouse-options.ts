@@ -17,11 +17,13 @@ export const clickhousePassword = () =>
     .env('WEFT_CLICKHOUSE_PASSWORD')
     .default('')
 
+export const standardUrls: readonly string[] = ['http://127.0.0.1:8123']
+
 const clickhouseOptions = () => [
   new Option('--clickhouse-url <url…>', "ClickHouse's HTTP interface, http or https; of a cluster several, with commas")
     .env('WEFT_CLICKHOUSE_URL')
     .argParser(parseUrls)
-    .default(['http://127.0.0.1:8123'], 'http://127.0.0.1:8123'),
+    .default(standardUrls, standardUrls[0]),
   new Option('--clickhouse-user <name>', 'user at ClickHouse').env('WEFT_CLICKHOUSE_USER').default('weft'),
   clickhousePassword(),
   new Option('--clickhouse-database <name>', 'database of the tables')
@@ -56,7 +58,7 @@ export function parseUrls(text: string, previous?: readonly string[]): readonly 
     }
   }
   // What is there at first is the default, which a given value takes the place of.
-  return previous === undefined || previous[0] === 'http://127.0.0.1:8123' ? given : [...previous, ...given]
+  return previous === undefined || previous === standardUrls ? given : [...previous, ...given]
 }
 
 /** It stands in paths of Keeper and in macros, too. '' from an empty variable is none. */

@@ -75,7 +75,11 @@ const ingestCommand = role<IngestOptions>(
   'take requests off the queue and insert them exactly once',
   async (given, context) => (await import('./roles/ingest.ts')).startIngest(given, context),
 )
-withClickHouse(ingestCommand).addOption(options.data()).addOption(options.dropAfter()).addOption(options.storeFolder())
+withClickHouse(ingestCommand)
+  .addOption(options.data())
+  .addOption(options.dropAfter())
+  .addOption(options.storeFolder())
+  .addOption(options.memory('512MiB'))
 addKafkaOptions(ingestCommand, 'group')
 
 type StoreOptions = StoreRoleOptions & RoleOptions

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { expect, test, vi } from 'vitest'
+import { parseUrls, standardUrls } from './clickhouse-options.ts'
 import { formatAddress, parseAddress, urlOf } from './address.ts'
 import { flagsOf, selfTrace } from './options.ts'
 import { parseBytes, parseDays, parseDiskLimit, parseSwitch } from './quantities.ts'
@@ -49,6 +50,19 @@ test('a disk limit is a part of the volume or a size', () => {
   expect(() => parseDiskLimit('0%')).toThrow('percentage')
   expect(() => parseDiskLimit('101%')).toThrow('percentage')
 })
+
+test('URLs of ClickHouse: commas and repetition add, the default gives way', () => {
+  const first = parseUrls('https://a:8443, https://b:8443', standardUrls)
+  expect(first).toEqual(['https://a:8443', 'https://b:8443'])
+  expect(parseUrls('http://[::1]:8123', first)).toEqual([...first, 'http://[::1]:8123'])
+})
+
+test.each(['', 'a:8123', 'clickhouse://a', 'http://', 'http://a/path', 'http://a?user=b', 'http://a,', 'http://u:p@a'])(
+  'no URL of ClickHouse: %j',
+  (text) => {
+    expect(() => parseUrls(text)).toThrow(/Expected http|WEFT_CLICKHOUSE_PASSWORD/)
+  },
+)
 
 test('days', () => {
   expect(parseDays('7d')).toBe(7)

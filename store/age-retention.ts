@@ -1,8 +1,8 @@
 import type { Component } from '../base/component.ts'
-import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from './client.ts'
 import { dayOf, daysKept, dropDay, noteDropped } from './days.ts'
+import { createSweeping } from './sweeping.ts'
 
 export interface AgeRetentionOptions {
   readonly store: Store
@@ -27,11 +27,6 @@ export interface AgeRetention extends Component {
 export function createAgeRetention(options: AgeRetentionOptions): AgeRetention {
   const { store, retentionDays, log } = options
   const now = options.now ?? Date.now
-  const ended = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  let sweeping: Promise<void> | undefined
-  let failure: string | undefined
-
   const sweep = async (signal: AbortSignal): Promise<void> => {
     const oldest = dayOf(now() - retentionDays * 86_400_000)
     for (const day of await daysKept(store, signal)) {
@@ -41,36 +36,23 @@ export function createAgeRetention(options: AgeRetentionOptions): AgeRetention {
       await noteDropped(store, day, 'age', signal)
     }
   }
-  const look = () => {
-    sweeping ??= sweep(AbortSignal.any([ended.signal, AbortSignal.timeout(300_000)]))
-      .then(
-        () => {
-          failure = undefined
-        },
-        (error: unknown) => {
-          if (ended.signal.aborted) return
-          failure = messageOf(error)
-          log.error({ error: failure }, 'days that are too old could not be dropped; trying again')
-        },
-      )
-      .finally(() => {
-        sweeping = undefined
-      })
-  }
+  const sweeping = createSweeping({
+    sweep,
+    everyMs: options.everyMs ?? 600_000,
+    withinMs: 300_000,
+    failed: 'days that are too old could not be dropped; trying again',
+    log,
+  })
 
   return {
     sweep,
     open(signal) {
       signal.throwIfAborted()
-      timer ??= setInterval(look, options.everyMs ?? 600_000)
-      look()
+      // Nobody waits for it.
+      void sweeping.start()
       return Promise.resolve()
     },
-    async close() {
-      clearInterval(timer)
-      ended.abort()
-      await sweeping
-    },
-    health: () => (failure === undefined ? { ok: true } : { ok: false, reason: failure }),
+    close: () => sweeping.stop(),
+    health: () => sweeping.health(),
   }
 }

@@ -43,7 +43,7 @@ export const clusterSettings = {
     insert_distributed_timeout: '60',
     distributed_insert_skip_read_only_replicas: 1,
   },
-  /** Servers that are down make up for it when they are back: nobody waits for them. (The client's types know it not yet.) */
+  /** Servers that are down make up for it when they are back: nobody waits for them. (The client's types do not have this mode.) */
   ddl: { distributed_ddl_output_mode: 'throw_only_active' as 'throw', distributed_ddl_task_timeout: '120' },
   /** No shard may be missing from the answer, nor a replica give it that is more than 10 s behind. */
   truth: {

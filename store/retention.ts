@@ -1,10 +1,11 @@
 import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Component, Health } from '../base/component.ts'
+import type { Component } from '../base/component.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from './client.ts'
 import { type Day, dayOf, daysKept, dropDay, noteDropped, type Reason } from './days.ts'
+import { createSweeping } from './sweeping.ts'
 
 export interface RetentionOptions {
   readonly store: Store
@@ -54,11 +55,6 @@ export function createRetention(options: RetentionOptions): Retention {
     })
   const ballast = join(folder, 'ballast')
   const unsaid: { readonly day: Day; readonly reason: Reason }[] = []
-  const ended = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  let sweeping: Promise<void> | undefined
-  let failure: string | undefined
-
   const drop = async (day: Day, reason: Reason, signal: AbortSignal) => {
     try {
       await dropDay(store, day, signal)
@@ -112,40 +108,21 @@ export function createRetention(options: RetentionOptions): Retention {
     await keepBallast()
   }
 
-  const look = () => {
-    sweeping ??= sweep(AbortSignal.any([ended.signal, AbortSignal.timeout(120_000)]))
-      .then(
-        () => {
-          failure = undefined
-        },
-        (error: unknown) => {
-          if (ended.signal.aborted) return
-          failure = messageOf(error)
-          log.error({ error: failure }, 'the oldest days could not be dropped; trying again')
-        },
-      )
-      .finally(() => {
-        sweeping = undefined
-      })
-    return sweeping
-  }
+  const sweeping = createSweeping({
+    sweep,
+    everyMs: options.everyMs ?? 60_000,
+    withinMs: 120_000,
+    failed: 'the oldest days could not be dropped; trying again',
+    log,
+  })
 
   return {
     sweep,
     async open(signal) {
       signal.throwIfAborted()
-      if (timer) return
-      timer = setInterval(() => void look(), options.everyMs ?? 60_000)
-      timer.unref()
-      await look()
+      await sweeping.start()
     },
-    async close() {
-      clearInterval(timer)
-      ended.abort()
-      await sweeping
-    },
-    health(): Health {
-      return failure === undefined ? { ok: true } : { ok: false, reason: failure }
-    },
+    close: () => sweeping.stop(),
+    health: () => sweeping.health(),
   }
 }

@@ -309,6 +309,18 @@ test('while the store is away nothing is committed beyond it; then all goes on',
   expect(ingest.health().ok).toBe(true)
 })
 
+test('an insert that was stored though its answer was lost is no trouble any more', async () => {
+  const queue = queueOf(spans('a'))
+  const store = new FakeStore()
+  const fates: Fate[] = ['well', 'answer lost']
+  const { ingest } = await start(queue, store, {
+    fate: (call) => (call === 'insert' ? (fates.shift() ?? 'well') : 'well'),
+  })
+  await drained(queue)
+  expect(spanTokens(store)).toEqual(['0/0/spans'])
+  expect(ingest.health()).toEqual({ ok: true })
+})
+
 test('a store that hangs is given up at the deadline, again and again', async () => {
   const queue = queueOf(spans('a'))
   const store = new FakeStore()

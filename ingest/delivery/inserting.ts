@@ -63,7 +63,10 @@ export class Inserter {
     let refusals = 0
     let attempt = 1
     for (;;) {
-      if (unknown && (await this.#stored(filled, signal)) === 'all') return { kind: 'stored' }
+      if (unknown && (await this.#stored(filled, signal)) === 'all') {
+        this.#onTrouble(undefined)
+        return { kind: 'stored' }
+      }
       try {
         await this.#insertAll(filled, blocks, attempt, signal)
         if (!unknown || !this.#store.atomic || (await this.#stored(filled, signal)) === 'all') {

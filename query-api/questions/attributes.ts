@@ -27,23 +27,24 @@ const bound = ({ window, service, prefix }: Asked): Record<string, string> => ({
 
 /** The attribute keys seen in a window, most frequent first; hot ones under the name they were sent with. */
 export async function attributeKeys(asker: Asker, asked: Asked): Promise<AttributeKeysAnswer> {
-  // Two bits for each promoted attribute tell the name it was moved from.
+  const looked = (columns: string) =>
+    `(SELECT ${columns} FROM spans WHERE ${inWindow} ${serviceIs(asked)} LIMIT ${looksAt})`
+  // Each map counted by itself, where its keys are numbers of a dictionary; as one array of texts it takes four times the
+  // CPU (890 instead of 200 ms for a million spans). Two bits for each promoted attribute tell the name it was moved from.
+  const ofMaps = maps.map(
+    (map) => `SELECT arrayJoin(keys) AS key, count() AS times FROM ${looked(`${map}.keys AS keys`)} GROUP BY key`,
+  )
   const movedKeys = promoted.flatMap(({ names }, place) =>
     names.map(
       (name, generation) => `if(bitAnd(bitShiftRight(moved, ${2 * place}), 3) = ${generation + 1}, ['${name}'], [])`,
     ),
   )
+  const ofColumns = `SELECT arrayJoin(arrayConcat(${movedKeys.join(', ')})) AS key, sum(rows) AS times
+    FROM (SELECT moved, count() AS rows FROM ${looked('moved')} GROUP BY moved) GROUP BY key`
   const ofSpans = all(asker, {
     name: 'attribute_keys',
-    sql: `SELECT key, count() AS seen
-      FROM (
-        SELECT arrayConcat(${maps.map((map) => `${map}.keys`).join(', ')}, moved_keys) AS keys
-        FROM (
-          SELECT ${maps.map((map) => `${map}.keys`).join(', ')},
-            arrayConcat(${movedKeys.join(', ')}) AS moved_keys
-          FROM spans WHERE ${inWindow} ${serviceIs(asked)} LIMIT ${looksAt}
-        )
-      ) ARRAY JOIN keys AS key
+    sql: `SELECT key, sum(times) AS seen
+      FROM (${[...ofMaps, ofColumns].join('\n        UNION ALL ')})
       WHERE startsWith(key, {prefix:String})
       GROUP BY key ORDER BY seen DESC, key LIMIT ${asked.limit + 1}`,
     params: bound(asked),

@@ -11,6 +11,8 @@ const entry = fileURLToPath(new URL('../cli/weft.js', import.meta.url))
 /** One role as a process of its own, as in a cluster. */
 export interface RoleProcess {
   readonly process: ChildProcess
+  /** URL of its health and metrics. */
+  readonly admin: string
   /** What it said when it was ready. */
   readonly facts: Readonly<Record<string, string>>
   stderr(): string
@@ -53,6 +55,7 @@ export async function startRole(
   }
   return {
     process: child,
+    admin: `http://${admin}`,
     facts,
     stderr: () => err,
     async metric(name) {
@@ -71,6 +74,7 @@ export interface Cluster {
   readonly store: TestStore
   startCollector(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
   startIngest(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
+  startQueryApi(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
   /** Ends everything and removes its data. */
   close(): Promise<void>
 }
@@ -92,6 +96,12 @@ export async function startCluster(kafka: string, topic: string): Promise<Cluste
       start(
         'ingest',
         { ...common, 'kafka-group': `group-of-${topic}`, 'clickhouse-url': store.url, ...flags },
+        { WEFT_CLICKHOUSE_PASSWORD: store.secret },
+      ),
+    startQueryApi: (flags = {}) =>
+      start(
+        'query-api',
+        { http: '0', 'clickhouse-url': store.url, ...flags },
         { WEFT_CLICKHOUSE_PASSWORD: store.secret },
       ),
     async close() {

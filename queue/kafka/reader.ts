@@ -67,7 +67,11 @@ class KafkaReader implements QueueReader {
     this.#log = options.log
     this.#cluster = new Cluster(options, requestTimeoutMs)
     this.#topics = [...new Set(Object.values(options.topics ?? defaultTopics))]
-    this.#metrics = readerMetrics(options.metrics, () => this.lag())
+    this.#metrics = readerMetrics(
+      options.metrics,
+      () => this.lag(),
+      () => this.#membership.held.length,
+    )
     const sessionMs = options.sessionMs ?? 10_000
     this.#membership = new Membership(this.#cluster, {
       group: options.group,
@@ -78,7 +82,7 @@ class KafkaReader implements QueueReader {
       lookMs: options.lookMs ?? 10_000,
       log: options.log,
       onHeld: (holdings) => this.#held(holdings),
-      onGeneration: () => this.#generation(),
+      onGeneration: () => this.#metrics.rebalances.inc(),
     })
   }
 
@@ -147,11 +151,6 @@ class KafkaReader implements QueueReader {
     }
     this.#waiting = undefined
     if (this.#state === 'open') this.#membership.start()
-  }
-
-  #generation(): void {
-    this.#metrics.rebalances.inc()
-    this.#metrics.partitions.set(this.#membership.held.length)
   }
 
   /** Partitions that came to this member: they are handed out once it is known where their delivery stands. */

@@ -170,7 +170,7 @@ class KafkaWriter implements QueueWriter {
     const out: BatchRecord = {
       key: keyOf(record),
       // Copied: it is sent later, perhaps more than once, and is only lent until the append settles.
-      value: Uint8Array.from(record.body),
+      value: Buffer.from(record.body),
       headers: headersOf(record),
     }
     const bytes = recordBytes(out)

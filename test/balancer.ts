@@ -11,8 +11,8 @@ export interface Balancer {
   readonly url: string
   /** The backends from now on; what is connected stays. */
   share(backends: readonly Backend[]): void
-  /** Connections that no backend took, or that were cut while one had them. */
-  readonly failures: readonly string[]
+  /** Why connections were taken by no backend. What goes wrong on one that was taken is seen by its client. */
+  readonly refused: readonly string[]
   close(): Promise<void>
 }
 
@@ -26,23 +26,26 @@ export async function startBalancer(): Promise<Balancer> {
   let backends: readonly Backend[] = []
   let ready: readonly Backend[] = []
   let turn = 0
-  const failures: string[] = []
+  const refused: string[] = []
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const backend = ready[turn++ % Math.max(1, ready.length)]
     if (backend === undefined) {
-      failures.push('no backend is ready')
+      refused.push('no backend is ready')
       client.destroy()
       return
     }
-    const upstream = connect(backend.port, '127.0.0.1')
+    let taken = false
+    const upstream = connect(backend.port, '127.0.0.1', () => {
+      taken = true
+    })
     for (const [one, other] of [
       [client, upstream],
       [upstream, client],
     ] as const) {
       sockets.add(one)
       one.on('error', (error) => {
-        if (one === upstream) failures.push(error.message)
+        if (one === upstream && !taken) refused.push(error.message)
         other.destroy()
       })
       one.on('close', () => {
@@ -69,7 +72,7 @@ export async function startBalancer(): Promise<Balancer> {
       backends = given
       asking = asking.then(ask)
     },
-    failures,
+    refused,
     async close() {
       clearInterval(timer)
       await asking

@@ -8,11 +8,11 @@ import { postLarge } from './flood.ts'
 import { encode, messageOf, spanOf } from './requests.ts'
 
 const url = process.argv[2] ?? ''
-let ended = false
-process.stdin.on('end', () => (ended = true)).resume()
+const state = { ended: false }
+process.stdin.on('end', () => (state.ended = true)).resume()
 const times: number[] = []
 const statuses: number[] = []
-while (!ended) {
+while (!state.ended) {
   const body = encode(messageOf('bystander', [spanOf({})]))
   const begun = performance.now()
   statuses.push((await postLarge(url, body, '127.0.0.2')).status)

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,7 +37,8 @@ afterEach(async () => {
     await once(child, 'exit')
   }
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+// A gigabyte of packages in small files.
+afterAll(() => rm(folder, { recursive: true, force: true }), 300_000)
 
 /** The variables of the image, on addresses of this test. */
 async function environment(image: Image): Promise<Record<string, string>> {

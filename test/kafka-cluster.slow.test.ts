@@ -53,7 +53,9 @@ describeWithKafka('Kafka: ingest workers in a cluster', (address) => {
         expect(await workers[0]!.stop()).toBe(0)
         workers = [workers[1]!, next]
       }
-      expect(await Promise.all(workers.map((worker) => worker.health()))).toEqual([200, 200])
+      await eventually(async () =>
+        (await Promise.all(workers.map((worker) => worker.health()))).every((status) => status === 200),
+      )
       return workers
     })
   })

@@ -22,6 +22,8 @@ export interface KafkaReaderOptions extends KafkaOptions {
   readonly defaultTenant?: TenantId
   /** Counts the spans, log records or data points in another producer's record; 0 when it cannot be read. */
   countItems?(signal: Signal, body: Uint8Array): number
+  /** Fetched and not yet done with, all partitions together, as far as single batches leave it; default 64 MiB. */
+  readonly maxBufferedBytes?: number
   /** A member that was not heard of for so long loses its partitions; default 10 s (the broker allows 6 s and more). */
   readonly sessionMs?: number
   readonly heartbeatMs?: number
@@ -198,6 +200,7 @@ class KafkaReader implements QueueReader {
         requestIdOf: this.#requestIdOf as RequestIdOf,
         countItems: (signal, body) => options.countItems?.(signal, body) ?? 0,
       },
+      room: () => (options.maxBufferedBytes ?? 64 * 1024 * 1024) / Math.max(this.#current.size, 1),
       log: this.#log,
       metrics: this.#metrics,
     })

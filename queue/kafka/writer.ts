@@ -32,7 +32,7 @@ const retryDelayMs = 250
 const refreshMs = 60_000
 /** Once nothing got through for so long, new appends are refused at once: one at a time tries whether it works again. */
 const patienceMs = 2_000
-/** A request to a broker holds at most so much, and at least one record. */
+/** A request to a broker holds at most so much, or a quarter of what may be outstanding, and at least one record. */
 const maxRequestBytes = 16 * 1024 * 1024
 /** A batch larger than this compresses no better. */
 const usualBatchBytes = 1024 * 1024
@@ -169,8 +169,8 @@ class KafkaWriter implements QueueWriter {
     if (!topic) throw new AppError('UNAVAILABLE', `Kafka has no topic ${name} now`)
     const out: BatchRecord = {
       key: keyOf(record),
-      // Copied: it is sent later, perhaps more than once, and is only lent until the append settles.
-      value: Buffer.from(record.body),
+      // Not copied: it is lent until the append settles, and what nobody waits for any more is not sent.
+      value: record.body,
       headers: headersOf(record),
     }
     const bytes = recordBytes(out)
@@ -202,7 +202,7 @@ class KafkaWriter implements QueueWriter {
 
   async #send(node: number, places: readonly string[]): Promise<void> {
     const taken = new Map<string, readonly Outgoing[]>()
-    let room = maxRequestBytes
+    let room = Math.min(maxRequestBytes, this.#maxOutstanding / 4)
     for (const place of places) {
       if (room <= 0) break
       const outgoing = this.#outbox.take(

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { buildImage, type Image } from './dockerfile.ts'
+import { buildImages, type Image } from './dockerfile.ts'
 import { freePort } from './kafka/broker.ts'
 import { encode, messageOf, post, spanOf } from './requests.ts'
 import { eventually } from './weft.ts'
@@ -25,10 +25,10 @@ let standalone: Image
 const children: ChildProcess[] = []
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'weft-image-'))
-  const build = (target: string) =>
-    buildImage(join(context, 'deploy/Dockerfile'), { context, target, folder: join(folder, target) })
-  cluster = await build('cluster')
-  standalone = await build('standalone')
+  ;[cluster, standalone] = (await buildImages(join(context, 'deploy/Dockerfile'), ['cluster', 'standalone'], {
+    context,
+    folder,
+  })) as [Image, Image]
 }, 600_000)
 afterEach(async () => {
   for (const child of children.splice(0)) {

@@ -30,14 +30,16 @@ interface Instruction {
  * Does the steps of a Dockerfile without Docker: each stage is a folder, COPY copies within it, RUN is run by `sh` in it.
  * A base image is an empty folder: its programs are those of this machine. Owners are not set.
  *
+ * @param targets stages that are wanted; others are made as far as these need them, once
  * @param context folder that is sent to the builder, less what `<dockerfile>.dockerignore` names
  * @param folder where the stages are made
  * @throws with its output when a step fails, and for an instruction that is not known here
  */
-export async function buildImage(
+export async function buildImages(
   dockerfile: string,
-  { context, target, folder }: { context: string; target: string; folder: string },
-): Promise<Image> {
+  targets: readonly string[],
+  { context, folder }: { readonly context: string; readonly folder: string },
+): Promise<readonly Image[]> {
   const { args, stages } = parse(readFileSync(dockerfile, 'utf8'))
   const sent = contextFiles(context, readFileSync(`${dockerfile}.dockerignore`, 'utf8'))
   const made = new Map<string, Promise<Image>>()
@@ -79,7 +81,9 @@ export async function buildImage(
     }
     return image
   }
-  return make(target)
+  const images: Image[] = []
+  for (const target of targets) images.push(await make(target))
+  return images
 }
 
 const empty = {

@@ -273,7 +273,7 @@ test('the image sets variables that the roles know', () => {
   }
 })
 
-test.each(['docs/cluster.md', 'docs/clickhouse.md', 'README.md', 'deploy/Dockerfile'])(
+test.each(['docs/cluster.md', 'docs/clickhouse.md', 'docs/kafka.md', 'README.md', 'deploy/Dockerfile'])(
   '%s names flags and variables that there are',
   (path) => {
     const text = read(path)

@@ -13,7 +13,7 @@ interface Surroundings {
 
 /** The queue that the flags ask for, to be written to: Kafka, or the disk log in the data folder. */
 export async function createQueueWriter(
-  options: KafkaTopicFlags & { readonly data: string; readonly queueSize: number },
+  options: KafkaTopicFlags & { readonly data: string; readonly queueSize: number; readonly outstandingBytes: number },
   { log, metrics }: Surroundings,
 ): Promise<QueueWriter> {
   const { kafka, kafkaPartitions: partitions, kafkaReplication: replication } = options
@@ -23,6 +23,7 @@ export async function createQueueWriter(
       ...kafkaOptionsOf({ ...options, kafka }),
       ...(partitions ? { partitions } : {}),
       ...(replication ? { replication } : {}),
+      maxOutstandingBytes: options.outstandingBytes,
       log,
       metrics,
     })
@@ -33,7 +34,7 @@ export async function createQueueWriter(
 
 /** The same queue, to be read. */
 export async function createQueueReader(
-  options: KafkaGroupFlags & { readonly data: string },
+  options: KafkaGroupFlags & { readonly data: string; readonly bufferedBytes: number },
   { log, metrics }: Surroundings,
 ): Promise<QueueReader> {
   const { kafka, kafkaGroup: group, kafkaDefaultTenant } = options
@@ -43,6 +44,7 @@ export async function createQueueReader(
       ...kafkaOptionsOf({ ...options, kafka }),
       group,
       ...(kafkaDefaultTenant === '' ? {} : { defaultTenant: kafkaDefaultTenant as TenantId }),
+      maxBufferedBytes: options.bufferedBytes,
       countItems: (signal, body) => (signal === 'traces' ? spansIn(body) : 0),
       log,
       metrics,

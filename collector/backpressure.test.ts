@@ -3,6 +3,7 @@ import { connect } from 'node:http2'
 import { afterEach, expect, test } from 'vitest'
 import { gzipSync } from 'node:zlib'
 import { AppError, type ErrorCode } from '../base/errors.ts'
+import { postLarge } from '../test/flood.ts'
 import { answerOf, call, detailsOf, frameOf, open } from './grpc/testing.ts'
 import { json, protobuf, send, statusOf, wire } from './http/testing.ts'
 import { eventually, spanOfSize, spansOf, startCollector, untilAborted, type Started } from './testing.ts'
@@ -86,6 +87,23 @@ test('full memory refuses at once, before the body is read, and takes again when
     'reason=memory,transport=http': 3,
     'reason=memory,transport=grpc': 1,
   })
+})
+
+test('one peer with many requests leaves room for others', async () => {
+  const to = (started = await startCollector({ memoryBytes: 4_000_000, times: { receive: 5_000, queue: 20_000 } }))
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  to.queue.before = () => held
+  const large = spanOfSize(700_000)
+  const flood = Promise.all(Array.from({ length: 10 }, () => postLarge(to.http, large)))
+  await eventually(async () => (await inflight(to))! > 2_000_000)
+  const other = postLarge(to.http, spanOfSize(700_000), '127.0.0.2')
+  await eventually(async () => (await inflight(to))! > 2_700_000)
+  release()
+  expect(await other).toMatchObject({ status: 200 })
+  const statuses = (await flood).map(({ status }) => status)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(3)
+  expect(statuses.filter((status) => status === 503)).toHaveLength(7)
+  expect(await inflight(to)).toBe(0)
 })
 
 test('many tiny requests are bounded, too', async () => {

@@ -1,16 +1,8 @@
+import { freeAtOnce } from '../base/free.ts'
+
 const minBytes = 16 * 1024
 const maxBytes = 1024 * 1024
 const keptBytes = 16 * 1024 * 1024
-
-/**
- * Gives memory back without waiting for the garbage collector, which takes megabytes of it in flight for a reason to mark
- * the whole heap, again and again: more than half of a request's CPU went there (npm run bench). Bytes that are part of a
- * larger buffer stay. Nobody may hold them any more.
- */
-export function freeAtOnce(bytes: Buffer): void {
-  const { buffer } = bytes
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer(0)
-}
 
 /**
  * Buffers of the sizes that batches of spans have, used again: the kernel hands out fresh memory page by page, which

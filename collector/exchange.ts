@@ -1,5 +1,6 @@
 import { AppError } from '../base/errors.ts'
 import { nowNanos } from '../base/clock.ts'
+import { freeAtOnce } from '../base/free.ts'
 import type { Log } from '../base/log.ts'
 import { defaultTenant } from '../base/units.ts'
 import { checkTraces } from '../otlp/check.ts'
@@ -58,14 +59,19 @@ export abstract class Exchange implements Expiring {
   expiresAt: number
   /** When the caller itself gives up (`performance.now()`), if it said so. */
   readonly #deadline: number
+  /** Whose share of the memory it takes. */
+  readonly #peer: string
   #held = 0
+  /** Of what is held: taken for bytes that were announced and have not come yet. */
+  #reserved = 0
   #answered = false
   #waiting = false
   #inQueue: AbortController | undefined
 
-  constructor(services: Services, transport: Transport, timeoutMs = Infinity) {
+  constructor(services: Services, transport: Transport, peer = '', timeoutMs = Infinity) {
     this.services = services
     this.transport = transport
+    this.#peer = peer
     const now = performance.now()
     this.#deadline = now + timeoutMs
     this.expiresAt = Math.min(now + services.times.receive, this.#deadline)
@@ -84,25 +90,40 @@ export abstract class Exchange implements Expiring {
       this.refuse(tooLarge(maxBodyBytes))
       return false
     }
-    if (!this.services.budget.fits(declaredBytes + exchangeBytes)) {
+    const reserved = this.#needed(declaredBytes)
+    if (!this.services.budget.take(this.#peer, reserved + exchangeBytes, 0)) {
       this.refuse(memoryFull())
       return false
     }
-    this.services.budget.take(exchangeBytes)
-    this.#held = exchangeBytes
+    this.#held = reserved + exchangeBytes
+    this.#reserved = reserved
     this.services.sweep.add(this)
     return true
   }
 
-  /** Throws when so many more bytes, announced only now, would find no room. */
+  /** Takes room for so many bytes, announced only now, before they come. Throws when there is none. */
   protected expect(bytes: number): void {
-    if (!this.services.budget.fits(bytes)) throw memoryFull()
+    const more = this.#needed(bytes) - this.#reserved
+    if (more <= 0) return
+    if (!this.services.budget.take(this.#peer, more, this.#held)) throw memoryFull()
+    this.#held += more
+    this.#reserved += more
+  }
+
+  /**
+   * For a body of so many bytes. What is larger than the queue takes is copied in parts: counted from the beginning, or
+   * large requests would crowd each other out when they have come whole.
+   */
+  #needed(bytes: number): number {
+    return bytes > this.services.queue.maxRecordBytes ? 2 * bytes : bytes
   }
 
   /** Counts bytes that are kept in memory from now on. Throws when there is no room. */
   protected hold(bytes: number): void {
-    if (!this.services.budget.take(bytes)) throw memoryFull()
-    this.#held += bytes
+    const more = Math.max(bytes - this.#reserved, 0)
+    if (more > 0 && !this.services.budget.take(this.#peer, more, this.#held)) throw memoryFull()
+    this.#held += more
+    this.#reserved -= bytes - more
   }
 
   #holdInflated(bytes: number): void {
@@ -111,7 +132,7 @@ export abstract class Exchange implements Expiring {
   }
 
   #drop(bytes: number): void {
-    this.services.budget.give(bytes)
+    this.services.budget.give(this.#peer, bytes)
     this.#held -= bytes
   }
 
@@ -157,6 +178,7 @@ export abstract class Exchange implements Expiring {
       if (tooLarge > 0) accepted = withTooLarge(checked, tooLarge, queue.maxRecordBytes)
       this.#inQueue = new AbortController()
       await queue.append(records, this.#inQueue.signal)
+      for (const record of records) if (record.body !== body) freeAtOnce(record.body)
       figures.accepted[this.transport] += checked.spans - tooLarge
     }
     figures.rejected[this.transport] += accepted.rejected

@@ -8,6 +8,7 @@ import type { BlockBuilder } from './contract.ts'
 import { BuilderPool } from './delivery/builders.ts'
 import { deliveryMetrics } from './delivery/metrics.ts'
 import { PartitionTask } from './delivery/partition.ts'
+import { WindowRoom } from './delivery/resent-window.ts'
 import { defaultTiming, type Timing } from './delivery/retrying.ts'
 import type { SetAside } from './set-aside.ts'
 
@@ -19,7 +20,7 @@ export interface IngestOptions {
   readonly newBuilder: () => BlockBuilder
   /** Blocks in memory at one time, of all partitions: being filled or inserted (default 2, which is the least). */
   readonly maxBuilders?: number
-  /** Requests that a partition remembers to know resent ones by, a power of two; 24 bytes each (default 2^21). */
+  /** Requests that are remembered to know resent ones by, of all partitions together; 24 bytes each (default 2^21). */
   readonly windowEntries?: number
   readonly setAside: SetAside
   readonly log: Log
@@ -83,6 +84,7 @@ class Ingest implements Component {
 
   async #takeAssignments(): Promise<void> {
     const { queue, log, maxRows = 100_000, maxBytes = 64 * 1024 ** 2, maxWaitMs = 800 } = this.#options
+    const windowRoom = new WindowRoom(this.#options.windowEntries ?? 2 ** 21)
     const builders = new BuilderPool(this.#options.newBuilder, this.#options.maxBuilders ?? 2)
     for await (const assignment of queue.assignments()) {
       if (this.#state !== 'open') return
@@ -90,7 +92,7 @@ class Ingest implements Component {
         ...this.#options,
         assignment,
         builders,
-        windowEntries: this.#options.windowEntries ?? 2 ** 21,
+        windowRoom,
         limits: { maxRows, maxBytes, maxWaitMs },
         timing: this.#options.timing ?? defaultTiming,
         log,

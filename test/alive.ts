@@ -40,7 +40,11 @@ export function traceOf(weft: RunningWeft, traceId: string, spans: number, withi
 
 /** Resident memory in MiB: now, and the most so far. Linux only. */
 export function memoryOf(weft: RunningWeft, role: Role): { readonly now: number; readonly peak: number } {
-  const status = readFileSync(`/proc/${weft.pid(role)}/status`, 'utf8')
+  return memoryOfPid(weft.pid(role))
+}
+
+export function memoryOfPid(pid: number | undefined): { readonly now: number; readonly peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const mebibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1024
   return { now: Math.round(mebibytes('VmRSS')), peak: Math.round(mebibytes('VmHWM')) }
 }

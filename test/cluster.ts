@@ -11,6 +11,8 @@ const entry = fileURLToPath(new URL('../cli/weft.js', import.meta.url))
 /** One role as a process of its own, as in a cluster. */
 export interface RoleProcess {
   readonly process: ChildProcess
+  /** URL of its health and metrics. */
+  readonly admin: string
   /** What it said when it was ready. */
   readonly facts: Readonly<Record<string, string>>
   stderr(): string
@@ -53,6 +55,7 @@ export async function startRole(
   }
   return {
     process: child,
+    admin: `http://${admin}`,
     facts,
     stderr: () => err,
     async metric(name) {
@@ -66,11 +69,17 @@ export async function startRole(
   }
 }
 
+type Flags = Readonly<Record<string, string>>
+
 /** Collectors and ingest workers around one Kafka topic and one store. */
 export interface Cluster {
+  readonly topic: string
+  /** Of all the ingest workers. */
+  readonly group: string
   readonly store: TestStore
-  startCollector(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
-  startIngest(flags?: Readonly<Record<string, string>>): Promise<RoleProcess>
+  startCollector(flags?: Flags, env?: Flags): Promise<RoleProcess>
+  startIngest(flags?: Flags, env?: Flags): Promise<RoleProcess>
+  startQueryApi(flags?: Flags): Promise<RoleProcess>
   /** Ends everything and removes its data. */
   close(): Promise<void>
 }
@@ -85,13 +94,23 @@ export async function startCluster(kafka: string, topic: string): Promise<Cluste
     return role
   }
   const common = { kafka, 'kafka-topic': topic, data }
+  const group = `group-of-${topic}`
   return {
     store,
-    startCollector: (flags = {}) => start('collector', { ...common, 'otlp-http': '0', 'otlp-grpc': '0', ...flags }),
-    startIngest: (flags = {}) =>
+    topic,
+    group,
+    startCollector: (flags = {}, env = {}) =>
+      start('collector', { ...common, 'otlp-http': '0', 'otlp-grpc': '0', ...flags }, env),
+    startIngest: (flags = {}, env = {}) =>
       start(
         'ingest',
-        { ...common, 'kafka-group': `group-of-${topic}`, 'clickhouse-url': store.url, ...flags },
+        { ...common, 'kafka-group': group, 'clickhouse-url': store.url, ...flags },
+        { WEFT_CLICKHOUSE_PASSWORD: store.secret, ...env },
+      ),
+    startQueryApi: (flags = {}) =>
+      start(
+        'query-api',
+        { http: '0', 'clickhouse-url': store.url, ...flags },
         { WEFT_CLICKHOUSE_PASSWORD: store.secret },
       ),
     async close() {

@@ -19,18 +19,23 @@ export interface IngestRoleOptions extends ClickHouseOptions, KafkaGroupFlags {
 }
 
 const MiB = 2 ** 20
-/** The process itself, and what is read off the queue. */
-const baseBytes = 192 * MiB
+/** The process itself. */
+const baseBytes = 160 * MiB
 /** The columns of a block of 64 MiB, whose buffers grow by doubling. */
 const builderBytes = 144 * MiB
 /** Of one request in the window of resent ones. */
 const entryBytes = 24
 
-/** How many blocks are in memory at a time, and how many requests a partition remembers. */
-function shares(memory: number): { readonly maxBuilders: number; readonly windowEntries: number } {
+/**
+ * What is read off the queue and not in a block yet, how many blocks are in memory at a time, and how many requests are
+ * remembered: of all partitions together.
+ */
+function shares(memory: number) {
+  const [buffered, window] = [memory / 16, memory / 8]
   return {
-    maxBuilders: Math.max(Math.floor((memory - baseBytes) / builderBytes), 2),
-    windowEntries: 2 ** Math.floor(Math.log2(memory / 8 / entryBytes)),
+    bufferedBytes: buffered,
+    maxBuilders: Math.max(Math.floor((memory - baseBytes - buffered - window) / builderBytes), 2),
+    windowEntries: Math.floor(window / entryBytes),
   }
 }
 
@@ -45,13 +50,14 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     isElsewhere && options.retention !== undefined
       ? createAgeRetention({ store, retentionDays: options.retention, log })
       : undefined
-  const queue = await createQueueReader(options, context)
+  const { bufferedBytes, ...limits } = shares(options.memory)
+  const queue = await createQueueReader({ ...options, bufferedBytes }, context)
   await queue.open(signal)
   const ingest = createIngest({
     queue,
     store: store.writer,
     newBuilder: createBlockBuilder,
-    ...shares(options.memory),
+    ...limits,
     setAside: createSetAside({ folder: folders.setAside, store: store.writer }),
     log,
     metrics,

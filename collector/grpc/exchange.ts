@@ -19,7 +19,7 @@ export class GrpcExchange extends Exchange {
   readonly #headers: IncomingHttpHeaders
 
   constructor(services: Services, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, callTimeoutMs: number) {
-    super(services, 'grpc', callTimeoutMs)
+    super(services, 'grpc', stream.session?.socket.remoteAddress, callTimeoutMs)
     this.#stream = stream
     this.#headers = headers
   }

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import { freeAtOnce } from '../../base/free.ts'
 import { maxBodyBytes } from '../../otlp/limits.ts'
-import { freeAtOnce } from '../buffer-pool.ts'
 import type { Sweep } from '../sweep.ts'
 
 // Enough for an honest sender of one large body to finish and to read its answer.

@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { Encoding } from '../../otlp/answers.ts'
+import { freeAtOnce } from '../../base/free.ts'
 import { maxBodyBytes } from '../../otlp/limits.ts'
-import { freeAtOnce } from '../buffer-pool.ts'
 import { Exchange, type Accepted, type Services } from '../exchange.ts'
 import { Parts } from '../parts.ts'
 import { Refusal, refusalOf, tooLarge } from '../refusal.ts'
@@ -18,7 +18,7 @@ export class HttpExchange extends Exchange {
   #closeAfter = false
 
   constructor(services: Services, reply: FastifyReply, stopping: () => boolean) {
-    super(services, 'http')
+    super(services, 'http', reply.request.socket.remoteAddress)
     this.#reply = reply
     this.#stopping = stopping
     this.#encoding = encodingOf(reply.request.headers['content-type']) ?? 'json'

@@ -10,7 +10,7 @@ import { type Filled, Filler, type FillLimits } from './filling.ts'
 import { Inserter, type Outcome } from './inserting.ts'
 import { endsOf, noteOf } from './intent.ts'
 import type { DeliveryMetrics } from './metrics.ts'
-import { ResentWindow, windowNanos } from './resent-window.ts'
+import { ResentWindow, windowNanos, type WindowRoom } from './resent-window.ts'
 import { Backoff, type Timing, untilAnswered } from './retrying.ts'
 
 /*
@@ -33,8 +33,8 @@ import { Backoff, type Timing, untilAnswered } from './retrying.ts'
  * again for as long as it takes.
  */
 
-/** Records whose ids the store is asked for at once. */
-const reloadRecords = 1n << 18n
+/** Records whose ids the store is asked for at once: some 10 MB, and all the partitions may ask at the same time. */
+const reloadRecords = 1n << 16n
 /** Records of one moment may lie in the queue in another order than they were received. */
 const disorderNanos = 60_000_000_000n
 
@@ -42,7 +42,7 @@ export interface PartitionOptions {
   readonly assignment: Assignment
   readonly store: BlockWriter
   readonly builders: BuilderPool
-  readonly windowEntries: number
+  readonly windowRoom: WindowRoom
   readonly setAside: SetAside
   readonly limits: FillLimits
   readonly timing: Timing
@@ -76,10 +76,9 @@ export class PartitionTask {
     this.#log = options.log
     this.#metrics = options.metrics
     this.#committed = options.assignment.committed
-    const { windowEntries } = options
-    this.#window = new ResentWindow(windowEntries, (seconds) =>
+    this.#window = new ResentWindow(options.windowRoom, (seconds) =>
       this.#log.warn(
-        { ...this.#assignment.at, requests: windowEntries, seconds },
+        { ...this.#assignment.at, requests: this.#window.maxEntries, seconds },
         'so many requests come that resent ones are known for less than 15 minutes',
       ),
     )
@@ -97,8 +96,13 @@ export class PartitionTask {
     this.#finish.abort()
   }
 
-  /** Runs until `finish`, a refused commit, or the abort of `signal`. Never rejects. */
+  /** Runs until `finish`, a refused commit, or the abort of `signal`; once. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#run(signal)
+    this.#window.close()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(this.#options.timing)
     const { at } = this.#assignment
     while (!signal.aborted && !this.#finish.signal.aborted) {

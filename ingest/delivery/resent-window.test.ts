@@ -1,14 +1,14 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Nanos } from '../../base/units.ts'
-import { ResentWindow, windowNanos } from './resent-window.ts'
+import { ResentWindow, WindowRoom, windowNanos } from './resent-window.ts'
 
 const second = 1_000_000_000n
 const begin = 1_800_000_000n * second
 const at = (seconds: number): Nanos => (begin + BigInt(seconds) * second) as Nanos
 
 test('a resend is one at a higher offset, up to 15 minutes after the first', () => {
-  const window = new ResentWindow(1 << 12)
+  const window = new ResentWindow(new WindowRoom(0))
   window.add(7n, 10n, at(0))
   expect(window.isResent(7n, 11n, at(0))).toBe(true)
   expect(window.isResent(7n, 11n, at(900))).toBe(true)
@@ -21,7 +21,7 @@ test('a resend is one at a higher offset, up to 15 minutes after the first', () 
 })
 
 test('a request that was not stored after all is forgotten, another one of its id is not', () => {
-  const window = new ResentWindow(1 << 12)
+  const window = new ResentWindow(new WindowRoom(0))
   window.add(7n, 10n, at(0))
   window.forget(7n, 9n)
   expect(window.isResent(7n, 11n, at(0))).toBe(true)
@@ -32,7 +32,7 @@ test('a request that was not stored after all is forgotten, another one of its i
 })
 
 test('offsets go over 2^32', () => {
-  const window = new ResentWindow(1 << 12)
+  const window = new ResentWindow(new WindowRoom(0))
   window.add(7n, 2n ** 32n - 1n, at(0))
   expect(window.isResent(7n, 2n ** 32n, at(0))).toBe(true)
   expect(window.isResent(7n, 2n ** 32n - 2n, at(0))).toBe(false)
@@ -40,7 +40,7 @@ test('offsets go over 2^32', () => {
 
 test('holds so many, then the oldest go, and that is told once', () => {
   const told: number[] = []
-  const window = new ResentWindow(1 << 14, (seconds) => told.push(seconds))
+  const window = new ResentWindow(new WindowRoom((1 << 14) - (1 << 12)), (seconds) => told.push(seconds))
   for (let i = 0; i < 20_000; i++) window.add(BigInt(i) << 20n, BigInt(i), at(Math.floor(i / 100)))
   const known = (i: number) => window.isResent(BigInt(i) << 20n, 50_000n, at(200))
   expect([known(19_999), known(20_000 - (1 << 14)), known(20_000 - (1 << 14) - 1), known(0)]).toEqual([
@@ -58,7 +58,7 @@ test('answers as a plain list of what was seen does, whatever ids share their sl
   const step = fc.record({ id, seconds: fc.integer({ min: 0, max: 200 }), forget: fc.boolean() })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-      const window = new ResentWindow(1 << 12, undefined, (idLow) => idLow)
+      const window = new ResentWindow(new WindowRoom(0), undefined, (idLow) => idLow)
       const seen = new Map<bigint, { offset: bigint; receivedAt: bigint }>()
       let now = begin
       steps.forEach(({ id: [slot, other], seconds, forget }, i) => {
@@ -80,7 +80,7 @@ test('answers as a plain list of what was seen does, whatever ids share their sl
 })
 
 test('fills and empties many times over', () => {
-  const window = new ResentWindow(1 << 16)
+  const window = new ResentWindow(new WindowRoom((1 << 16) - (1 << 12)))
   let seed = 1
   const id = (i: number) => BigInt.asUintN(64, BigInt(i) * 0x9e37_79b9_7f4a_7c15n)
   for (let i = 0; i < 200_000; i++) {

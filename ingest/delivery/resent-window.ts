@@ -9,6 +9,29 @@ const windowSeconds = Number(windowNanos / 1_000_000_000n)
 const words = 4
 const firstCapacity = 1 << 12
 
+/** Entries that the windows of all partitions of a process may have together, beside the few that each begins with. */
+export class WindowRoom {
+  #left: number
+
+  constructor(entries: number) {
+    this.#left = entries
+  }
+
+  get left(): number {
+    return this.#left
+  }
+
+  take(entries: number): boolean {
+    if (entries > this.#left) return false
+    this.#left -= entries
+    return true
+  }
+
+  give(entries: number): void {
+    this.#left += entries
+  }
+}
+
 /**
  * The requests of the last 15 minutes by their id. A record is a resend only of one at a *lower* offset: building a block
  * again, after its ids were seen, decides the same way. Time is counted from the first of the equal requests, by the
@@ -18,7 +41,7 @@ const firstCapacity = 1 << 12
  * as they fill: 24 bytes an entry, where a Map takes 150.
  */
 export class ResentWindow {
-  readonly #maxEntries: number
+  readonly #room: WindowRoom
   readonly #onShort: (seconds: number) => void
   readonly #hash: (idLow: number, idHigh: number) => number
   #isShort = false
@@ -30,24 +53,30 @@ export class ResentWindow {
   #size = 0
 
   /**
-   * @param maxEntries a power of two; beyond it the oldest go first, however new
+   * @param room shared with other windows; where none is left the oldest go first, however new
    * @param onShort told once, when a request had to go so many seconds after it came
    * @param hash 32 bits of an id's halves, of which the low ones count
    */
-  constructor(maxEntries: number, onShort: (seconds: number) => void = () => {}, hash = seededHash()) {
-    this.#maxEntries = Math.max(maxEntries, firstCapacity)
+  constructor(room: WindowRoom, onShort: (seconds: number) => void = () => {}, hash = seededHash()) {
+    this.#room = room
     this.#onShort = onShort
     this.#hash = hash
   }
 
-  /** How many requests it could hold at most. */
+  /** How many requests it could hold now, if it grew. */
   get maxEntries(): number {
-    return this.#maxEntries
+    return Math.max(this.#capacity, 2 ** Math.floor(Math.log2(this.#capacity + this.#room.left)))
   }
 
   clear(): void {
     this.#table.fill(0)
     this.#oldest = this.#size = 0
+  }
+
+  /** Gives its room back; of no use any more. */
+  close(): void {
+    this.#room.give(this.#capacity - firstCapacity)
+    this.#ring = this.#table = new Uint32Array(0)
   }
 
   isResent(requestId: bigint, offset: bigint, receivedAt: Nanos): boolean {
@@ -80,7 +109,7 @@ export class ResentWindow {
   }
 
   #makeRoom(now: number): void {
-    if (this.#capacity < this.#maxEntries) {
+    if (this.#room.take(this.#capacity)) {
       this.#grow()
       return
     }

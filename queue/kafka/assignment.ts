@@ -21,6 +21,8 @@ export interface KafkaAssignmentOptions {
   /** The reader's; what this fetches comes over connections of its own. */
   readonly cluster: Cluster
   readonly foreign: Foreign
+  /** The partition's share of the memory for what is fetched, in bytes: the fewer partitions, the more. */
+  room(): number
   readonly log: Log
   readonly metrics: ReaderMetrics
 }
@@ -30,7 +32,8 @@ const fetchWaitMs = 500
 const fetchTimeoutMs = 15_000
 const retryDelayMs = 250
 /** Batches of ours are as large before compression, and OTLP compresses five times and more. */
-const fetchBytes = 1024 * 1024
+const mostFetchBytes = 1024 * 1024
+const leastFetchBytes = 64 * 1024
 
 type Read = Received & { readonly offset: bigint }
 
@@ -112,7 +115,8 @@ export class KafkaAssignment implements Assignment {
     if (from !== this.#from) this.#seek(from)
     for (let tries = 0; ; tries++) {
       for (const stop of stops) stop.throwIfAborted()
-      const batch = this.#handOut(maxBytes)
+      // Half for what is handed out, a quarter for what was fetched, and the rest for the batch that is open.
+      const batch = this.#handOut(Math.min(maxBytes, this.#options.room() / 2))
       if (batch) return batch
       const rest = until - performance.now()
       if (tries > 0 && rest <= 0) return { records: [], next: from }
@@ -187,7 +191,8 @@ export class KafkaAssignment implements Assignment {
     try {
       const leader = this.#cluster.topic(topic.name)?.leaders[partition] ?? -1
       const connection = await this.#cluster.connection(leader)
-      const request = { topicId: topic.id, partition, offset, maxBytes: fetchBytes, maxWaitMs }
+      const maxBytes = Math.floor(Math.min(Math.max(this.#options.room() / 4, leastFetchBytes), mostFetchBytes))
+      const request = { topicId: topic.id, partition, offset, maxBytes, maxWaitMs }
       const batches = storedBatches(await fetch(connection, request))
       // Another read may have asked for another place meanwhile.
       if (this.#position !== offset) return

@@ -22,6 +22,8 @@ export interface KafkaReaderOptions extends KafkaOptions {
   readonly defaultTenant?: TenantId
   /** Counts the spans, log records or data points in another producer's record; 0 when it cannot be read. */
   countItems?(signal: Signal, body: Uint8Array): number
+  /** Fetched and not yet done with, all partitions together, as far as single batches leave it; default 64 MiB. */
+  readonly maxBufferedBytes?: number
   /** A member that was not heard of for so long loses its partitions; default 10 s (the broker allows 6 s and more). */
   readonly sessionMs?: number
   readonly heartbeatMs?: number
@@ -67,7 +69,11 @@ class KafkaReader implements QueueReader {
     this.#log = options.log
     this.#cluster = new Cluster(options, requestTimeoutMs)
     this.#topics = [...new Set(Object.values(options.topics ?? defaultTopics))]
-    this.#metrics = readerMetrics(options.metrics, () => this.lag())
+    this.#metrics = readerMetrics(
+      options.metrics,
+      () => this.lag(),
+      () => this.#membership.held.length,
+    )
     const sessionMs = options.sessionMs ?? 10_000
     this.#membership = new Membership(this.#cluster, {
       group: options.group,
@@ -78,27 +84,16 @@ class KafkaReader implements QueueReader {
       lookMs: options.lookMs ?? 10_000,
       log: options.log,
       onHeld: (holdings) => this.#held(holdings),
-      onGeneration: () => this.#generation(),
+      onGeneration: () => this.#metrics.rebalances.inc(),
     })
   }
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka reader was opened twice')
     this.#requestIdOf = await loadRequestIdOf()
-    const until = performance.now() + (this.#options.openWithinMs ?? 15_000)
-    for (;;) {
-      signal.throwIfAborted()
-      try {
-        await this.#cluster.refresh(this.#topics)
-        break
-      } catch (error) {
-        if (performance.now() > until || refusalOf(error)) {
-          await this.#cluster.close()
-          throw unavailable(`cannot use Kafka at ${this.#options.brokers.join(', ')}`, error)
-        }
-        await pause(retryDelayMs)
-      }
-    }
+    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, () =>
+      this.#cluster.refresh(this.#topics),
+    )
     this.#state = 'open'
     this.#working = this.#join()
   }
@@ -160,11 +155,6 @@ class KafkaReader implements QueueReader {
     if (this.#state === 'open') this.#membership.start()
   }
 
-  #generation(): void {
-    this.#metrics.rebalances.inc()
-    this.#metrics.partitions.set(this.#membership.held.length)
-  }
-
   /** Partitions that came to this member: they are handed out once it is known where their delivery stands. */
   #held(holdings: readonly Holding[]): void {
     this.#working = Promise.all([this.#working, this.#assign(holdings)])
@@ -210,6 +200,7 @@ class KafkaReader implements QueueReader {
         requestIdOf: this.#requestIdOf as RequestIdOf,
         countItems: (signal, body) => options.countItems?.(signal, body) ?? 0,
       },
+      room: () => (options.maxBufferedBytes ?? 64 * 1024 * 1024) / Math.max(this.#current.size, 1),
       log: this.#log,
       metrics: this.#metrics,
     })

@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts'
 import type { QueueRecord, QueueWriter } from '../contract.ts'
 import { batchOverhead, type BatchRecord, encodeBatch, recordBytes } from './batch.ts'
 import { Cluster } from './cluster.ts'
-import { refusalOf, unavailable, wordsOf } from './failure.ts'
+import { wordsOf } from './failure.ts'
 import { writerMetrics } from './metrics.ts'
 import { defaultTopics, type KafkaOptions } from './options.ts'
 import { type Append, Outbox, type Outgoing, partsOf, placeOf } from './outbox.ts'
@@ -32,7 +32,7 @@ const retryDelayMs = 250
 const refreshMs = 60_000
 /** Once nothing got through for so long, new appends are refused at once: one at a time tries whether it works again. */
 const patienceMs = 2_000
-/** A request to a broker holds at most so much, and at least one record. */
+/** A request to a broker holds at most so much, or a quarter of what may be outstanding, and at least one record. */
 const maxRequestBytes = 16 * 1024 * 1024
 /** A batch larger than this compresses no better. */
 const usualBatchBytes = 1024 * 1024
@@ -88,27 +88,15 @@ class KafkaWriter implements QueueWriter {
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka writer was opened twice')
-    const until = performance.now() + (this.#options.openWithinMs ?? 15_000)
-    for (;;) {
-      signal.throwIfAborted()
-      try {
-        for (const topic of this.#topics) await ensureTopic(this.#cluster, topic, this.#options, this.#log)
-        await this.#ask()
-        break
-      } catch (error) {
-        if (performance.now() > until || refusalOf(error) || (error instanceof AppError && !error.retry)) {
-          await this.#cluster.close()
-          throw unavailable(`cannot use Kafka at ${this.#options.brokers.join(', ')}`, error)
-        }
-        await pause(retryDelayMs)
+    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, async () => {
+      for (const topic of this.#topics) {
+        await ensureTopic(this.#cluster, topic, this.#options, this.#log)
+        const limit = await maxMessageBytes(this.#cluster, topic, this.#log)
+        const rule = `Kafka's topic ${topic} takes ${limit} bytes at most (max.message.bytes): too little`
+        if (limit < leastLimit) throw new AppError('BAD_INPUT', rule)
       }
-    }
-    for (const topic of this.#topics) {
-      if (this.#limitOf(topic) >= leastLimit) continue
-      await this.#cluster.close()
-      const rule = `Kafka's topic ${topic} takes ${this.#limitOf(topic)} bytes at most (max.message.bytes)`
-      throw new AppError('BAD_INPUT', `${rule}: too little`)
-    }
+      await this.#ask()
+    })
     this.#state = 'open'
     this.#sweep = setInterval(() => this.#expire(), 100)
   }
@@ -181,8 +169,8 @@ class KafkaWriter implements QueueWriter {
     if (!topic) throw new AppError('UNAVAILABLE', `Kafka has no topic ${name} now`)
     const out: BatchRecord = {
       key: keyOf(record),
-      // Copied: it is sent later, perhaps more than once, and is only lent until the append settles.
-      value: Uint8Array.from(record.body),
+      // Not copied: it is lent until the append settles, and what nobody waits for any more is not sent.
+      value: record.body,
       headers: headersOf(record),
     }
     const bytes = recordBytes(out)
@@ -214,7 +202,7 @@ class KafkaWriter implements QueueWriter {
 
   async #send(node: number, places: readonly string[]): Promise<void> {
     const taken = new Map<string, readonly Outgoing[]>()
-    let room = maxRequestBytes
+    let room = Math.min(maxRequestBytes, this.#maxOutstanding / 4)
     for (const place of places) {
       if (room <= 0) break
       const outgoing = this.#outbox.take(

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { AppError, messageOf } from '../base/errors.ts'
+import { parseSwitch } from './quantities.ts'
 import type { KafkaOptions, SaslMechanism } from '../queue/kafka/options.ts'
 
 /** What the flags of Kafka give, as every role that uses it has them. */
@@ -32,7 +33,11 @@ const common = () => [
     .env('WEFT_KAFKA')
     .argParser(brokers),
   new Option('--kafka-topic <name>', 'topic of the spans').env('WEFT_KAFKA_TOPIC').default('otlp_spans'),
-  new Option('--kafka-tls', 'speak TLS to Kafka').env('WEFT_KAFKA_TLS').default(false),
+  new Option('--kafka-tls [on]', 'speak TLS to Kafka')
+    .env('WEFT_KAFKA_TLS')
+    .preset('true')
+    .argParser(parseSwitch)
+    .default(false, 'off'),
   new Option('--kafka-tls-ca <file>', 'PEM authorities to trust instead of the system’s').env('WEFT_KAFKA_TLS_CA'),
   new Option('--kafka-tls-cert <file>', 'PEM certificate of this client').env('WEFT_KAFKA_TLS_CERT'),
   new Option('--kafka-tls-key <file>', 'PEM key of that certificate').env('WEFT_KAFKA_TLS_KEY'),

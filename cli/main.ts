@@ -14,7 +14,8 @@ import { uiFolder, up, type UpOptions } from './up.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
-const weft = new Command('weft')
+/** All commands with their options; `run` parses the command line. */
+export const weft = new Command('weft')
   .description('OpenTelemetry observability backend: from spans to their call chain')
   .version(version)
   .showHelpAfterError('(weft --help lists the options)')
@@ -66,6 +67,7 @@ const collectorCommand = role<CollectorOptions>(
   .addOption(options.data())
   .addOption(options.queueSize())
   .addOption(options.allowedOrigin())
+  .addOption(options.drain())
   .addOption(options.memory('512MiB'))
 addKafkaOptions(collectorCommand, 'topic')
 
@@ -104,6 +106,7 @@ withClickHouse(queryApi)
   .addOption(options.otlpGrpc())
   .addOption(options.basePath())
   .addOption(options.allowedHost())
+  .addOption(options.drain())
   .addOption(options.memory('512MiB'))
 
 withClickHouse(
@@ -142,9 +145,11 @@ setAside
     (await import('./set-aside.ts')).replay(given.data, ids, given.otlpHttp),
   )
 
-try {
-  await weft.parseAsync()
-} catch (error) {
-  process.stderr.write(`weft: ${messageOf(error)}\n`)
-  process.exitCode = 1
+export async function run(): Promise<void> {
+  try {
+    await weft.parseAsync()
+  } catch (error) {
+    process.stderr.write(`weft: ${messageOf(error)}\n`)
+    process.exitCode = 1
+  }
 }

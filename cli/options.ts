@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { normalBasePath } from '../query-api/http/base-path.ts'
 import { type Address, formatAddress, parseAddress } from './address.ts'
-import { parseBytes, parseDays, parseDiskLimit, parseMemory, parseSwitch } from './quantities.ts'
+import { parseBytes, parseDays, parseDiskLimit, parseMemory, parseSeconds, parseSwitch } from './quantities.ts'
 
 // Every option is a flag and an environment variable, and means the same wherever it stands: one place for both.
 
@@ -14,9 +14,17 @@ export const http = () => address('--http', 'WEFT_HTTP', 'web UI and API', '127.
 export const clickhouse = () =>
   address('--clickhouse', 'WEFT_CLICKHOUSE', "ClickHouse's HTTP interface of the embedded store", '127.0.0.1:8123')
 export const admin = () =>
-  new Option('--admin <host:port>', 'health (/healthz) and own metrics (/metrics) of this role; off by default')
+  new Option(
+    '--admin <host:port>',
+    'health (/livez, /readyz, /healthz) and metrics (/metrics) of this role; off by default',
+  )
     .env('WEFT_ADMIN')
     .argParser(parseAddress)
+export const drain = () =>
+  new Option('--drain <seconds>', 'when told to stop: not ready at once, but serving for so long before it stops')
+    .env('WEFT_DRAIN')
+    .argParser(parseSeconds)
+    .default(0, '0s')
 export const data = () =>
   new Option('--data <folder>', 'where everything is kept').env('WEFT_DATA').default('./weft-data')
 export const logLevel = (standard: string) =>

@@ -2,8 +2,9 @@ import { Command } from 'commander'
 import { expect, test, vi } from 'vitest'
 import { parseUrls, standardUrls } from './clickhouse-options.ts'
 import { formatAddress, parseAddress, urlOf } from './address.ts'
+import { addKafkaOptions } from './kafka-options.ts'
 import { flagsOf, selfTrace } from './options.ts'
-import { parseBytes, parseDays, parseDiskLimit, parseSwitch } from './quantities.ts'
+import { parseBytes, parseDays, parseDiskLimit, parseSeconds, parseSwitch } from './quantities.ts'
 
 test.each([
   ['127.0.0.1:4318', { host: '127.0.0.1', port: 4318 }],
@@ -71,6 +72,12 @@ test('days', () => {
   expect(() => parseDays('7h')).toThrow('at least 1')
 })
 
+test('seconds', () => {
+  expect(parseSeconds('0')).toBe(0)
+  expect(parseSeconds('10s')).toBe(10)
+  for (const text of ['', '1m', '-1', '3601']) expect(() => parseSeconds(text)).toThrow('Expected a number of seconds')
+})
+
 test.each([
   ['true', true],
   ['ON', true],
@@ -85,6 +92,19 @@ test.each([
     const parsed = (...words: string[]) => new Command().addOption(selfTrace()).parse(words, { from: 'user' }).opts()
     expect(parsed()).toEqual({ selfTrace: on })
     expect(parsed('--self-trace')).toEqual({ selfTrace: true })
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
+
+test('a switch of Kafka in a variable is read as one', () => {
+  vi.stubEnv('WEFT_KAFKA_TLS', 'false')
+  try {
+    const parsed = (...words: string[]) => addKafkaOptions(new Command()).parse(words, { from: 'user' }).opts()
+    expect(parsed()).toMatchObject({ kafkaTls: false })
+    expect(parsed('--kafka-tls')).toMatchObject({ kafkaTls: true })
+    vi.stubEnv('WEFT_KAFKA_TLS', 'true')
+    expect(parsed()).toMatchObject({ kafkaTls: true })
   } finally {
     vi.unstubAllEnvs()
   }

@@ -46,6 +46,14 @@ export function parseDays(text: string): number {
   return days
 }
 
+/** Whole seconds from `10s` or `10`, at most an hour. */
+export function parseSeconds(text: string): number {
+  const match = /^(\d{1,4})s?$/.exec(text)
+  const seconds = Number(match?.[1])
+  if (!match || seconds > 3_600) throw new InvalidArgumentError('Expected a number of seconds up to 3600, such as 10s.')
+  return seconds
+}
+
 /** `true`, `on`, `yes`, `1`, or their opposites; an empty variable is off. */
 export function parseSwitch(text: string): boolean {
   if (/^(true|on|yes|1)$/i.test(text)) return true

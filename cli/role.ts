@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { AppError, messageOf } from '../base/errors.ts'
 import type { Health } from '../base/component.ts'
@@ -29,6 +30,8 @@ export interface RoleContext {
 export interface RunningRole {
   readonly facts: Facts
   health(): Health
+  /** It goes on serving, but each client is sent elsewhere with its next answer; `close` follows. */
+  drain?(): void
   /** Ends in the order of the data's way; what was acknowledged is durable before it settles. */
   close(signal: AbortSignal): Promise<void>
 }
@@ -36,6 +39,8 @@ export interface RunningRole {
 export interface RoleOptions {
   readonly logLevel: string
   readonly admin?: Address
+  /** How long it goes on serving once it was told to stop and says that it is not ready, in seconds; default 0. */
+  readonly drain?: number
 }
 
 /**
@@ -63,16 +68,27 @@ export async function runRole(
   }
   const parent = supervised ? new Asker(tell) : undefined
   const starting = new AbortController()
+  /** Told to stop once more: without draining. */
+  const hurry = new AbortController()
   let running: RunningRole | undefined
   let admin: Server | undefined
   let stopping = false
 
   const stop = async (why: string, withinMs = stopWithinMs) => {
-    if (stopping) return
+    if (stopping) {
+      hurry.abort()
+      return
+    }
     stopping = true
     starting.abort(new AppError('UNAVAILABLE', 'stopping'))
     if (!running) process.exit(0)
     log.info({ why }, 'stopping')
+    const drain = options.drain ?? 0
+    if (drain > 0) {
+      // Whoever shares out connections needs a moment to notice; until then new ones come, and are served.
+      running.drain?.()
+      await sleep(drain * 1_000, undefined, { signal: hurry.signal }).catch(() => {})
+    }
     const deadline = AbortSignal.timeout(withinMs)
     setTimeout(() => process.exit(1), withinMs + 2_000).unref()
     try {
@@ -86,6 +102,10 @@ export async function runRole(
   }
 
   const health = (): Health => running?.health() ?? { ok: false, reason: 'starting' }
+  const ready = (): Health => {
+    if (stopping) return { ok: false, reason: 'stopping' }
+    return running ? { ok: true } : { ok: false, reason: 'starting' }
+  }
   process.on('SIGTERM', () => void stop('SIGTERM'))
   // Ctrl-C reaches the whole process group at once; the supervisor then stops its roles one after another.
   process.on('SIGINT', () => {
@@ -108,7 +128,7 @@ export async function runRole(
 
   try {
     // First of all: a role that waits for its store says so.
-    if (options.admin) admin = await serveAdmin(options.admin, { health, metrics: () => metrics.metrics() })
+    if (options.admin) admin = await serveAdmin(options.admin, { ready, health, metrics: () => metrics.metrics() })
     running = await start({ log, metrics, signal: starting.signal, parent })
   } catch (error) {
     if (stopping) process.exit(0)

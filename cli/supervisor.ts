@@ -144,8 +144,9 @@ export class RoleProcess {
       [this.#command.name, ...this.#command.flags(this.#facts)],
       {
         execArgv: [...(this.#command.execArgv ?? [])],
-        // WEFT_ADMIN is one address, for one role that somebody started: all of them would want it.
-        env: { ...process.env, WEFT_ADMIN: undefined, ...this.#command.env },
+        // WEFT_ADMIN is one address, for one role that somebody started: all of them would want it. Nor is there anybody
+        // before them who has to notice that they stop.
+        env: { ...process.env, WEFT_ADMIN: undefined, WEFT_DRAIN: undefined, ...this.#command.env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         serialization: 'advanced',
       },

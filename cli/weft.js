@@ -12,7 +12,8 @@ if (major >= oldest) {
   // What Node has stripped and compiled once is taken from there the next time: a role starts in a third of the time and
   // needs 20 MiB less, as the stripper is not loaded. Without it (a folder that cannot be written) all works as before.
   nodeModule.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)))
-  await import('./main.ts')
+  const { run } = await import('./main.ts')
+  await run()
 } else {
   const exe = process.platform === 'win32' ? 'node.exe' : 'bin/node'
   const own = fileURLToPath(

@@ -40,6 +40,8 @@ export interface CollectorOptions {
 export interface Collector extends Component {
   /** Where it listens; throws before `open`. */
   readonly addresses: { readonly http: AddressInfo; readonly grpc: AddressInfo }
+  /** Goes on serving, new connections too, but tells each client to go elsewhere after the answers that it waits for. */
+  drain(): void
 }
 
 const defaultMemoryBytes = 192 * 1024 * 1024
@@ -110,6 +112,11 @@ class OtlpCollector implements Collector {
       throw error
     }
     this.#sweep.start()
+  }
+
+  drain(): void {
+    this.#running?.http.stop()
+    this.#running?.grpc.sessions.announce()
   }
 
   close(signal: AbortSignal): Promise<void> {

@@ -48,6 +48,8 @@ export interface QueryApiOptions {
 export interface QueryApi extends Component {
   /** Where it listens; known after `open`. */
   readonly address: AddressInfo
+  /** Goes on serving, new connections too, but each answer from here on ends its connection. */
+  drain(): void
 }
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -61,8 +63,9 @@ const info = {
 /** The read side: HTTP API, its own description and metrics, and the UI's files. */
 export function createQueryApi(options: QueryApiOptions): QueryApi {
   const basePath = normalBasePath(options.basePath)
-  const app = createApp(options, basePath)
   let opened = false
+  let draining = false
+  const app = createApp(options, basePath, () => draining)
   return {
     async open() {
       try {
@@ -71,6 +74,9 @@ export function createQueryApi(options: QueryApiOptions): QueryApi {
         throw new AppError('UNAVAILABLE', `cannot listen on ${options.host}:${options.port}`, { cause })
       }
       opened = true
+    },
+    drain() {
+      draining = true
     },
     async close(signal) {
       opened = false
@@ -90,11 +96,13 @@ export function createQueryApi(options: QueryApiOptions): QueryApi {
   }
 }
 
-function createApp(options: QueryApiOptions, basePath: string): FastifyInstance {
+function createApp(options: QueryApiOptions, basePath: string, isDraining: () => boolean): FastifyInstance {
   const handleError = errorHandler(options.log)
   const app = fastify({
     logger: false,
     forceCloseConnections: 'idle',
+    // What comes over a connection that is still open is answered, and is its last.
+    return503OnClosing: false,
     // No question has a body worth more; slow senders are cut off.
     bodyLimit: 64 * 1024,
     // A search has its filters in the URL.
@@ -124,6 +132,9 @@ function createApp(options: QueryApiOptions, basePath: string): FastifyInstance 
       const message = 'this host name is not served: allow it with --allowed-host'
       await reply.code(421).send({ error: { code: 'FORBIDDEN', message } })
     }
+  })
+  app.addHook('onSend', async (_, reply) => {
+    if (isDraining()) void reply.header('connection', 'close')
   })
   measure(app, options.metrics)
   const context: RouteContext = {

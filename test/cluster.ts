@@ -11,6 +11,8 @@ const entry = fileURLToPath(new URL('../cli/weft.js', import.meta.url))
 /** One role as a process of its own, as in a cluster. */
 export interface RoleProcess {
   readonly process: ChildProcess
+  /** URL of its health and metrics. */
+  readonly admin: string
   /** What it said when it was ready. */
   readonly facts: Readonly<Record<string, string>>
   stderr(): string
@@ -53,6 +55,7 @@ export async function startRole(
   }
   return {
     process: child,
+    admin: `http://${admin}`,
     facts,
     stderr: () => err,
     async metric(name) {
@@ -76,6 +79,7 @@ export interface Cluster {
   readonly store: TestStore
   startCollector(flags?: Flags, env?: Flags): Promise<RoleProcess>
   startIngest(flags?: Flags, env?: Flags): Promise<RoleProcess>
+  startQueryApi(flags?: Flags): Promise<RoleProcess>
   /** Ends everything and removes its data. */
   close(): Promise<void>
 }
@@ -102,6 +106,12 @@ export async function startCluster(kafka: string, topic: string): Promise<Cluste
         'ingest',
         { ...common, 'kafka-group': group, 'clickhouse-url': store.url, ...flags },
         { WEFT_CLICKHOUSE_PASSWORD: store.secret, ...env },
+      ),
+    startQueryApi: (flags = {}) =>
+      start(
+        'query-api',
+        { http: '0', 'clickhouse-url': store.url, ...flags },
+        { WEFT_CLICKHOUSE_PASSWORD: store.secret },
       ),
     async close() {
       for (const role of roles) await role.kill()

@@ -1,4 +1,4 @@
-import { connect, type ClientHttp2Session } from 'node:http2'
+import { connect, type ClientHttp2Session, constants } from 'node:http2'
 import { gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { messageOf } from '../../base/errors.ts'
@@ -32,7 +32,11 @@ export function connectGrpc(options: GrpcOptions): Connection {
       frame.writeUInt32BE(message.length, 1)
       frame.set(message, 5)
       try {
-        return await call(current(), frame, options, signal)
+        return await call(current(), frame, options, signal).catch((error: unknown) => {
+          // As every gRPC client does: a call that met the server's GOAWAY was never looked at, and goes elsewhere.
+          if (error instanceof Refused) return call(current(), frame, options, signal)
+          throw error
+        })
       } catch (error) {
         return { type: 'again', afterMs: undefined, why: messageOf(error) }
       }
@@ -40,6 +44,8 @@ export function connectGrpc(options: GrpcOptions): Connection {
     close: () => session?.destroy(),
   }
 }
+
+class Refused extends Error {}
 
 function call(session: ClientHttp2Session, frame: Buffer, options: GrpcOptions, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -62,7 +68,9 @@ function call(session: ClientHttp2Session, frame: Buffer, options: GrpcOptions, 
     })
     stream.on('trailers', (headers) => (trailers = headers))
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    stream.on('error', reject)
+    stream.on('error', (error) => {
+      reject(stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? new Refused(error.message) : error)
+    })
     stream.on('close', () => reject(new Error('the call was reset')))
     stream.on('end', () => resolve(answerOf(trailers, Buffer.concat(chunks))))
     stream.end(frame)

@@ -51,6 +51,7 @@ export async function startCollector(options: CollectorRoleOptions, context: Rol
       const own = collector.health()
       return own.ok ? queue.health() : own
     },
+    drain: () => collector.drain(),
     async close(deadline) {
       await collector.close(deadline)
       await queue.close(deadline)

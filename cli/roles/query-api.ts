@@ -41,6 +41,7 @@ export async function startQueryApi(options: QueryApiRoleOptions, context: RoleC
   return {
     facts: { http: formatAddress({ host: api.address.address, port: api.address.port }) },
     health: () => api.health(),
+    drain: () => api.drain(),
     async close(deadline) {
       await api.close(deadline)
       await store.close()

@@ -1,4 +1,10 @@
-import type { Http2Server, Http2Session, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import {
+  constants,
+  type Http2Server,
+  type Http2Session,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Expiring, Sweep } from '../sweep.ts'
 
@@ -10,6 +16,7 @@ const idleMs = 10 * 60_000
 const maxCallMs = 55_000
 // For a peer to close its side after GOAWAY.
 const farewellMs = 5_000
+const highestStreamId = 2 ** 31 - 1
 const sessionWindowBytes = 8 * 1024 * 1024
 
 /** Open connections: ends those that never speak, that are idle for long, or whose answers are not read. */
@@ -48,6 +55,14 @@ export class Sessions {
     if (watch === undefined) return
     watch.began(stream)
     stream.on('close', () => watch.ended(stream))
+  }
+
+  /**
+   * A first GOAWAY, with the highest stream id: the client makes its next call elsewhere, and one that is on its way is
+   * still taken (RFC 9113, 6.8).
+   */
+  announce(): void {
+    for (const watch of this.#open.values()) watch.announce()
   }
 
   /** GOAWAY to all: calls in flight are finished, new ones go elsewhere. Resolves when the last has ended. */
@@ -96,6 +111,10 @@ class Watch implements Expiring {
   ended(stream: ServerHttp2Stream): void {
     this.#calls.delete(stream)
     this.spoke()
+  }
+
+  announce(): void {
+    if (!this.#session.closed) this.#session.goaway(constants.NGHTTP2_NO_ERROR, highestStreamId)
   }
 
   farewell(): void {

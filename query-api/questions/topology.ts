@@ -14,21 +14,29 @@ const maxUInt64 = 2n ** 64n - 1n
 const keyOf = (id: string): string => `cityHash64(trace_id, ${id})`
 const inMargin = 'tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns < {to:UInt64}'
 const startsInWindow = '(start_ns >= {start:UInt64} AND start_ns < {end:UInt64})'
-const namesPlace = `(db_system != '' OR messaging_system != '' OR messaging_destination != '' OR server_address != '' OR peer_service != '')`
+const isClient = 'kind IN (3, 4)'
 
 /** The host that a client span's URL names, under both generations of names; '' for none. */
 const urlHost = `domainRFC(multiIf(attributes_string['url.full'] != '', attributes_string['url.full'],
   attributes_string['http.url'] != '', attributes_string['http.url'],
   attributes_string['http.host'] != '', concat('//', attributes_string['http.host']), ''))`
 
-// All columns that the calls need of the caller; the host in the URL only where nothing else names a place, for it lies
-// in the map that holds most of the bytes: without such spans none of it is read.
-const callers = (host: string, condition: string): string => `SELECT ${keyOf('span_id')} AS key,
-    kind IN (3, 4) AS client, ${startsInWindow} AS inside,
-    service, ${isError} AS failed, duration_ns, ${timesMakeSense} AS valid,
-    db_system, db_namespace, messaging_system, messaging_destination, server_address, peer_service, ${host} AS url_host
-  FROM spans WHERE ${inMargin} AND ${condition}`
-const mayHaveUrlOnly = `(kind = 3 AND NOT ${namesPlace})`
+// All columns that the calls need of the caller.
+const callers = (byUrl: 0 | 1, host: string, condition: string): string => `SELECT ${keyOf('span_id')} AS key,
+    ${isClient} AS client, service, ${isError} AS failed, duration_ns, ${timesMakeSense} AS valid,
+    db_system, db_namespace, messaging_system, messaging_destination, server_address, peer_service,
+    ${host} AS url_host, ${byUrl} AS by_url
+  FROM spans ${condition}`
+const everyCaller = callers(0, "''", `WHERE ${inMargin} AND (NOT ${isClient} OR ${startsInWindow})`)
+// The client spans that name a place by their URL alone, once more: it lies in the map that holds most of the bytes, of
+// which nothing is read where there are none. Condition by condition, each on what the one before left.
+const byUrlAlone = callers(
+  1,
+  urlHost,
+  `PREWHERE kind = 3 AND server_address = '' AND db_system = '' AND peer_service = '' AND messaging_system = ''
+    AND messaging_destination = ''
+  WHERE ${inWindow}`,
+)
 
 /**
  * Each call once, as its caller saw it (`client`), or as the callee saw it where the caller has no client span:
@@ -51,9 +59,9 @@ const calls = `SELECT caller.service AS source, callee.service AS target, callee
     if(caller.client, caller.duration_ns, callee.duration_ns) AS latency,
     if(caller.client, caller.valid, callee.valid) AS valid
   FROM (
-    ${callers("''", `NOT ${mayHaveUrlOnly}`)}
+    ${everyCaller}
     UNION ALL
-    ${callers(urlHost, mayHaveUrlOnly)}
+    ${byUrlAlone}
   ) AS caller
   LEFT JOIN (
     SELECT ${keyOf('parent_span_id')} AS key, 1 AS matched, ${startsInWindow} AS inside, service,
@@ -61,7 +69,7 @@ const calls = `SELECT caller.service AS source, callee.service AS target, callee
     FROM spans WHERE ${inMargin} AND parent_span_id != 0 AND (kind = 2 OR (kind = 5 AND messaging_destination = ''))
   ) AS callee ON caller.key = callee.key
   WHERE if(caller.client,
-    caller.inside AND (callee.matched OR db_system != '' OR messaging_system != '' OR messaging_destination != ''
+    if(callee.matched, NOT by_url, db_system != '' OR messaging_system != '' OR messaging_destination != ''
       OR server_address != '' OR peer_service != '' OR url_host != ''),
     callee.matched AND callee.inside AND caller.service != callee.service)`
 

@@ -26,7 +26,7 @@ const crcAt = 17
 const checkedFrom = 21
 const zstdAttributes = 4
 // Level 1 takes half the time of level 3 and makes OTLP some 5 % larger.
-const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: 128 * 1024 }
 
 /** At most so many bytes does a record take in a batch: the limit of a topic is for the whole batch. */
 export function recordBytes({ key, value, headers }: BatchRecord): number {
@@ -45,12 +45,12 @@ export const batchOverhead = headBytes
  */
 export function encodeBatch(records: readonly BatchRecord[], timestamp: bigint): Buffer {
   const bytes = records.reduce((sum, record) => sum + recordBytes(record), headBytes)
-  const plain = scratchOf(bytes)
+  const plain = roomFor(bytes)
   let end = headBytes
   for (const [index, record] of records.entries()) end = writeRecord(plain, end, record, index)
   const packed = zstdCompressSync(plain.subarray(headBytes, end), compression)
   const pays = packed.length < end - headBytes
-  const batch = pays ? Buffer.concat([plain.subarray(0, headBytes), packed]) : Buffer.from(plain.subarray(0, end))
+  const batch = Buffer.concat(pays ? [plain.subarray(0, headBytes), packed] : [plain.subarray(0, end)])
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.length - lengthFrom, 8)
   batch.writeInt32BE(-1, 12)
@@ -67,14 +67,15 @@ export function encodeBatch(records: readonly BatchRecord[], timestamp: bigint):
   return batch
 }
 
-const maxScratchBytes = 2 * 1024 * 1024
-let scratch = Buffer.alloc(0)
+// One batch at a time is written, and what was written is copied off. With it, and with large chunks from zstd, an append
+// takes a quarter less CPU (kafka.bench.ts).
+let room = Buffer.alloc(0)
+const keptRoom = 4 * 1024 * 1024
 
-/** For one batch while it is packed: used again, so that no megabytes wait for the garbage collector. */
-function scratchOf(bytes: number): Buffer {
-  if (bytes > maxScratchBytes) return Buffer.allocUnsafeSlow(bytes)
-  if (scratch.length < bytes) scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, maxScratchBytes))
-  return scratch
+function roomFor(bytes: number): Buffer {
+  if (bytes > keptRoom) return Buffer.allocUnsafe(bytes)
+  if (bytes > room.length) room = Buffer.allocUnsafeSlow(Math.min(bytes * 2, keptRoom))
+  return room
 }
 
 function writeRecord(out: Buffer, at: number, record: BatchRecord, index: number): number {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type Broker,
   type Connection,
@@ -7,10 +8,12 @@ import {
   parseBroker,
 } from '@platformatic/kafka'
 import { AppError } from '../../base/errors.ts'
-import { answered } from './failure.ts'
+import { answered, refusalOf, unavailable } from './failure.ts'
 import { clientId, connectionOptions, type KafkaOptions } from './options.ts'
 
 type MetadataResponse = Awaited<ReturnType<typeof metadataV12.parseResponse>>
+
+const retryDelayMs = 250
 
 export interface Topic {
   readonly name: string
@@ -53,6 +56,26 @@ export class Cluster {
 
   close(): Promise<void> {
     return this.#pool.close()
+  }
+
+  /**
+   * Asks until the cluster answers; when it does not, or does not let us in, everything is closed.
+   *
+   * @throws AppError UNAVAILABLE after `withinMs`; at once UNAUTHORIZED, FORBIDDEN, or what `ask` says is for good
+   */
+  async untilAnswered(withinMs: number, signal: AbortSignal, ask: () => Promise<void>): Promise<void> {
+    for (const until = performance.now() + withinMs; ; await pause(retryDelayMs)) {
+      signal.throwIfAborted()
+      try {
+        await ask()
+        return
+      } catch (error) {
+        const forGood = refusalOf(error) !== undefined || (error instanceof AppError && !error.retry)
+        if (!forGood && performance.now() < until) continue
+        await this.close()
+        throw unavailable(`cannot use Kafka at ${this.options.brokers.join(', ')}`, error)
+      }
+    }
   }
 
   /** As it was last told; `refresh` asks. */

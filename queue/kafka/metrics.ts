@@ -32,7 +32,7 @@ export function writerMetrics(metrics: Registry, outstanding: () => number) {
 export type WriterMetrics = ReturnType<typeof writerMetrics>
 
 /** @param lag rejects while it cannot be asked for: the gauges then keep what they said last */
-export function readerMetrics(metrics: Registry, lag: () => Promise<readonly Lag[]>) {
+export function readerMetrics(metrics: Registry, lag: () => Promise<readonly Lag[]>, held: () => number) {
   const registers = [metrics]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
   const gauge = (name: string, help: string, of: (lag: Lag) => number) =>
@@ -67,7 +67,14 @@ export function readerMetrics(metrics: Registry, lag: () => Promise<readonly Lag
     bytes: counter('weft_queue_read_bytes_total', 'Their bytes, decompressed'),
     lost: counter('weft_queue_lost_records_total', "Offsets that Kafka's retention deleted before they were read"),
     rebalances: counter('weft_queue_rebalances_total', 'Generations of the consumer group that this member joined'),
-    partitions: new Gauge({ name: 'weft_queue_partitions', help: 'Partitions assigned to this process', registers }),
+    partitions: new Gauge({
+      name: 'weft_queue_partitions',
+      help: 'Partitions assigned to this process',
+      registers,
+      collect() {
+        this.set(held())
+      },
+    }),
   }
 }
 export type ReaderMetrics = ReturnType<typeof readerMetrics>

@@ -69,7 +69,11 @@ class KafkaReader implements QueueReader {
     this.#log = options.log
     this.#cluster = new Cluster(options, requestTimeoutMs)
     this.#topics = [...new Set(Object.values(options.topics ?? defaultTopics))]
-    this.#metrics = readerMetrics(options.metrics, () => this.lag())
+    this.#metrics = readerMetrics(
+      options.metrics,
+      () => this.lag(),
+      () => this.#membership.held.length,
+    )
     const sessionMs = options.sessionMs ?? 10_000
     this.#membership = new Membership(this.#cluster, {
       group: options.group,
@@ -80,27 +84,16 @@ class KafkaReader implements QueueReader {
       lookMs: options.lookMs ?? 10_000,
       log: options.log,
       onHeld: (holdings) => this.#held(holdings),
-      onGeneration: () => this.#generation(),
+      onGeneration: () => this.#metrics.rebalances.inc(),
     })
   }
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka reader was opened twice')
     this.#requestIdOf = await loadRequestIdOf()
-    const until = performance.now() + (this.#options.openWithinMs ?? 15_000)
-    for (;;) {
-      signal.throwIfAborted()
-      try {
-        await this.#cluster.refresh(this.#topics)
-        break
-      } catch (error) {
-        if (performance.now() > until || refusalOf(error)) {
-          await this.#cluster.close()
-          throw unavailable(`cannot use Kafka at ${this.#options.brokers.join(', ')}`, error)
-        }
-        await pause(retryDelayMs)
-      }
-    }
+    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, () =>
+      this.#cluster.refresh(this.#topics),
+    )
     this.#state = 'open'
     this.#working = this.#join()
   }
@@ -160,11 +153,6 @@ class KafkaReader implements QueueReader {
     }
     this.#waiting = undefined
     if (this.#state === 'open') this.#membership.start()
-  }
-
-  #generation(): void {
-    this.#metrics.rebalances.inc()
-    this.#metrics.partitions.set(this.#membership.held.length)
   }
 
   /** Partitions that came to this member: they are handed out once it is known where their delivery stands. */

@@ -78,7 +78,7 @@ export function readBatch({ first, bytes }: StoredBatch): StoredRecord[] {
 }
 
 function unpack(compression: number, packed: Buffer): Uint8Array {
-  const limit = { maxOutputLength: maxUnpackedBytes }
+  const limit = { maxOutputLength: maxUnpackedBytes, chunkSize: 256 * 1024 }
   try {
     switch (compression) {
       case 0:

@@ -47,6 +47,8 @@ export class KafkaBench {
     await this.cluster.refresh([this.topic])
     const connection = await this.cluster.connection(this.cluster.controller)
     await deleteTopicsV6.api.async(connection, [{ name: this.topic }], 5_000)
+    // The broker says for a while that it is still there.
+    while (this.cluster.topic(this.topic)) await this.cluster.refresh([this.topic])
   }
 
   async writer(options: Partial<KafkaWriterOptions> = {}): Promise<QueueWriter> {

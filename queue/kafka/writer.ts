@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts'
 import type { QueueRecord, QueueWriter } from '../contract.ts'
 import { batchOverhead, type BatchRecord, encodeBatch, recordBytes } from './batch.ts'
 import { Cluster } from './cluster.ts'
-import { refusalOf, unavailable, wordsOf } from './failure.ts'
+import { wordsOf } from './failure.ts'
 import { writerMetrics } from './metrics.ts'
 import { defaultTopics, type KafkaOptions } from './options.ts'
 import { type Append, Outbox, type Outgoing, partsOf, placeOf } from './outbox.ts'
@@ -88,27 +88,15 @@ class KafkaWriter implements QueueWriter {
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka writer was opened twice')
-    const until = performance.now() + (this.#options.openWithinMs ?? 15_000)
-    for (;;) {
-      signal.throwIfAborted()
-      try {
-        for (const topic of this.#topics) await ensureTopic(this.#cluster, topic, this.#options, this.#log)
-        await this.#ask()
-        break
-      } catch (error) {
-        if (performance.now() > until || refusalOf(error) || (error instanceof AppError && !error.retry)) {
-          await this.#cluster.close()
-          throw unavailable(`cannot use Kafka at ${this.#options.brokers.join(', ')}`, error)
-        }
-        await pause(retryDelayMs)
+    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, async () => {
+      for (const topic of this.#topics) {
+        await ensureTopic(this.#cluster, topic, this.#options, this.#log)
+        const limit = await maxMessageBytes(this.#cluster, topic, this.#log)
+        const rule = `Kafka's topic ${topic} takes ${limit} bytes at most (max.message.bytes): too little`
+        if (limit < leastLimit) throw new AppError('BAD_INPUT', rule)
       }
-    }
-    for (const topic of this.#topics) {
-      if (this.#limitOf(topic) >= leastLimit) continue
-      await this.#cluster.close()
-      const rule = `Kafka's topic ${topic} takes ${this.#limitOf(topic)} bytes at most (max.message.bytes)`
-      throw new AppError('BAD_INPUT', `${rule}: too little`)
-    }
+      await this.#ask()
+    })
     this.#state = 'open'
     this.#sweep = setInterval(() => this.#expire(), 100)
   }

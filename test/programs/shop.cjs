@@ -10,5 +10,5 @@ const server = createServer((request, response) => {
     })
   } else response.writeHead(404).end()
 })
-server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`))
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`))
 process.on('SIGTERM', () => server.close())

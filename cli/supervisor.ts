@@ -64,7 +64,9 @@ export class RoleProcess {
     if (!child || child.exitCode !== null || child.signalCode !== null) return true
     const wasReady = this.#ready
     const ended = new Promise<boolean>((resolve) => child.once('exit', (code) => resolve(code === 0 || !wasReady)))
-    if (child.connected) child.send({ type: 'stop' } satisfies Message)
+    // A role that could not start is ending by itself: a channel that is closed already is nothing to tell of.
+    const terminate = (error: Error | null) => error && child.kill('SIGTERM')
+    if (child.connected) child.send({ type: 'stop' } satisfies Message, terminate)
     else child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), withinMs)
     const inOrder = await ended

@@ -25,7 +25,7 @@ export interface IngestOptions {
   readonly setAside: SetAside
   readonly log: Log
   readonly metrics: Registry
-  /** A block is inserted once it has so many spans (default 100,000) or Native bytes (default 64 MiB) … */
+  /** A block is inserted once it has so many spans (default 100,000) or Native bytes (default 48 MiB) … */
   readonly maxRows?: number
   readonly maxBytes?: number
   /** … or its first record waited so long (default 800 ms). */
@@ -83,7 +83,7 @@ class Ingest implements Component {
   }
 
   async #takeAssignments(): Promise<void> {
-    const { queue, log, maxRows = 100_000, maxBytes = 64 * 1024 ** 2, maxWaitMs = 800 } = this.#options
+    const { queue, log, maxRows = 100_000, maxBytes = 48 * 1024 ** 2, maxWaitMs = 800 } = this.#options
     const windowRoom = new WindowRoom(this.#options.windowEntries ?? 2 ** 21)
     const builders = new BuilderPool(this.#options.newBuilder, this.#options.maxBuilders ?? 2)
     for await (const assignment of queue.assignments()) {

@@ -21,8 +21,8 @@ export interface IngestRoleOptions extends ClickHouseOptions, KafkaGroupFlags {
 const MiB = 2 ** 20
 /** The process itself. */
 const baseBytes = 160 * MiB
-/** The columns of a block of 64 MiB, whose buffers grow by doubling. */
-const builderBytes = 144 * MiB
+/** The columns of a block of 48 MiB and one request more: buffers grow by doubling, and the largest then takes 64 MiB. */
+const builderBytes = 112 * MiB
 /** Of one request in the window of resent ones. */
 const entryBytes = 24
 

@@ -46,7 +46,7 @@ describeWithKafka('Kafka: wrong clocks', (address) => {
       expect(rows).toEqual([[startTimeUnixNano]])
 
       // Set while blocks are under way, right and wrong again.
-      for (let jump = 0; jump < (long ? 20 : 4); jump++) {
+      for (let jump = 0; jump < (long ? 20 : 2); jump++) {
         collector.process.kill('SIGUSR2')
         workers[0]!.process.kill('SIGUSR2')
         await pause(1_500)

@@ -6,7 +6,7 @@ import { type CommitGate, startCommitGate } from './kafka/commit-gate.ts'
 import { describeWithKafka } from './kafka/testing.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 
-const rounds = process.env['WEFT_LONG'] === '1' ? 20 : 4
+const rounds = process.env['WEFT_LONG'] === '1' ? 20 : 2
 
 describeWithKafka('Kafka: ingest dies between the answer to an insert and its commit', () => {
   let gate: CommitGate

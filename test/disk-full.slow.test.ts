@@ -8,6 +8,7 @@ import type { HealthAnswer } from '../query-api/types.ts'
 import { foldersOf } from '../cli/folders.ts'
 import { expectAlive, pidsOf } from './alive.ts'
 import { told } from './crash.ts'
+import { freezeProcess, thawProcess } from './freeze.ts'
 import { judge, metric } from './ledger.ts'
 import { encode, messageOf, post, spanOf, stringAttribute } from './requests.ts'
 import { eventually, type RunningWeft, startWeft } from './weft.ts'
@@ -30,7 +31,7 @@ beforeEach(() => {
   ledger = `${data}.ledger`
 })
 afterEach(async () => {
-  if (frozen !== undefined) process.kill(frozen, 'SIGCONT')
+  thawProcess(frozen)
   await weft?.close({ keep: true })
   if (mounted) execFileSync('umount', [mounted])
   frozen = weft = mounted = undefined
@@ -79,7 +80,7 @@ test("the queue's disk: 503 or 429 with Retry-After while it is full, and what w
   const running = weft
   const pids = pidsOf(running)
   frozen = running.pid('store')
-  process.kill(frozen ?? 0, 'SIGSTOP')
+  await freezeProcess(frozen)
   const loading = load(running.otlpHttp, {})
   const refused = await eventually(async () => {
     const answer = await post(running.otlpHttp, probe)
@@ -99,7 +100,7 @@ test("the queue's disk: 503 or 429 with Retry-After while it is full, and what w
   const accepted = await metric(running, 'weft_collector_spans_accepted_total')
   grow(200)
   await eventually(async () => (await metric(running, 'weft_collector_spans_accepted_total')) > accepted, 60_000)
-  process.kill(frozen ?? 0, 'SIGCONT')
+  thawProcess(frozen)
   frozen = undefined
   await eventually(async () => (await post(running.otlpHttp, probe)).status === 200, 60_000)
   const { reasons } = await loading.end()

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { underLoad } from './cluster-load.ts'
 import type { RoleProcess } from './cluster.ts'
 import { crash, told } from './crash.ts'
+import { freezeProcess } from './freeze.ts'
 import { describeWithKafka, describeWithOwnBroker, uniqueTopic } from './kafka/testing.ts'
 import { eventually } from './weft.ts'
 
@@ -32,7 +33,7 @@ describeWithKafka('Kafka: ingest workers in a cluster', (address) => {
       for (let round = 0; round < (long ? 10 : 2); round++) {
         await eventually(async () => (await held(sleeper)) === 3 && (await held(other)) === 3, 40_000)
         await pause(1_500)
-        sleeper.process.kill('SIGSTOP')
+        await freezeProcess(sleeper.process.pid)
         await eventually(async () => (await held(other)) === 6, 60_000)
         await pause(1_000)
         sleeper.process.kill('SIGCONT')

@@ -42,7 +42,7 @@ describeWithOwnBroker('Kafka: memory under many large requests', (broker) => {
         const bystander = startBystander(url)
         await pause(slowSeconds * 1_000)
         const { statuses: others, longestMs } = await bystander.end()
-        broker().freeze()
+        await broker().freeze()
         await pause(frozenSeconds * 1_000)
         broker().thaw()
         ended.abort()

@@ -10,6 +10,7 @@ import { memoryOfPid } from './alive.ts'
 import { underLoad } from './cluster-load.ts'
 import { type Cluster, type RoleProcess } from './cluster.ts'
 import { type Fault, type FaultProxy, startFaultProxy } from './fault-proxy.ts'
+import { freezeProcess } from './freeze.ts'
 import { describeWithKafka, describeWithOwnBroker } from './kafka/testing.ts'
 import { sql } from './ledger.ts'
 import { encode, messageOf, post, spanOf } from './requests.ts'
@@ -66,7 +67,7 @@ const outages: readonly Outage[] = [
     name: 'hangs',
     seconds: long ? 300 : 6,
     hard: true,
-    begin: (_, store) => store.process.kill('SIGSTOP'),
+    begin: (_, store) => freezeProcess(store.process.pid),
     end: (_, store) => store.process.kill('SIGCONT'),
   },
   answering('252 too many parts', { kind: 'error', code: 252 }, true),
@@ -147,12 +148,12 @@ describeWithOwnBroker('Kafka: a store that hangs under five times the load', (br
     await underLoad(broker().address, options, async ({ cluster, collector }) => {
       const ingest = await cluster.startIngest()
       await eventually(async () => (await ingest.metric('weft_ingest_spans_stored_total')) > 5 * rate, 60_000)
-      cluster.store.process.kill('SIGSTOP')
+      await freezeProcess(cluster.store.process.pid)
       await pause(long ? 60_000 : 8_000)
       expect(await collector.metric('weft_queue_refused_records_total')).toBe(0)
       expect(await collector.metric('weft_collector_refused_total')).toBe(0)
 
-      broker().freeze()
+      await broker().freeze()
       const [url, grpc] = [`http://${collector.facts['otlpHttp']}`, `http://${collector.facts['otlpGrpc']}`]
       const body = encode(messageOf('control', [spanOf({})]))
       const refused = await post(url, body)

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runLoad } from '../bench/load/index.ts'
 import { expectShown, memoryOf, memoryText } from './alive.ts'
 import { told } from './crash.ts'
+import { freezeProcess, thawProcess } from './freeze.ts'
 import { judge, metric, sql } from './ledger.ts'
 import { encode, messageOf, post, spanOf, stringAttribute } from './requests.ts'
 import { eventually, type RunningWeft, startWeft } from './weft.ts'
@@ -34,18 +35,13 @@ afterEach(async () => {
 })
 
 const seconds = (count: number) => new Promise((resolve) => setTimeout(resolve, count * 1_000))
-const freeze = (pid: number) => {
-  process.kill(pid, 'SIGSTOP')
+const freeze = async (pid: number) => {
   frozen.add(pid)
+  await freezeProcess(pid)
 }
 const thaw = (pid: number) => {
   frozen.delete(pid)
-  try {
-    process.kill(pid, 'SIGCONT')
-  } catch (error) {
-    // It ended meanwhile.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
+  thawProcess(pid)
 }
 
 /** Asks what a page would ask; each must be told within 5 s that the store is away. */
@@ -117,7 +113,7 @@ test('a store that hangs: the collector takes on, questions are refused within 5
   weft = running
   await under(running, async () => {
     const pid = running.pid('store') ?? 0
-    freeze(pid)
+    await freeze(pid)
     await seconds(3)
     const at = () => ({ ingest: memoryOf(running, 'ingest').now, collector: memoryOf(running, 'collector').now })
     const early = at()
@@ -142,7 +138,7 @@ test('a store that was killed and hangs in its start', async () => {
       const now = running.pid('store')
       return now !== first && now
     })
-    freeze(pid)
+    await freeze(pid)
     await seconds(2)
     await expectUnavailable(running.api)
     await seconds(long ? 60 : 5)
@@ -156,7 +152,7 @@ test('a full queue: 429 with Retry-After; the official exporter retries until al
   weft = running
   await expectShown(running)
   const pid = running.pid('store') ?? 0
-  freeze(pid)
+  await freeze(pid)
   const filler = encode(
     messageOf('filler', [spanOf({ attributes: [stringAttribute('ballast', 'b'.repeat(256 * 1024))] })]),
   )

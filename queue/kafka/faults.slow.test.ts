@@ -13,7 +13,10 @@ describeWithOwnBroker('queue/kafka: a broker that dies, freezes and comes back',
     bench = new KafkaBench(broker().address)
     await bench.makeTopic({ partitions: 1 })
   })
-  afterEach(() => bench.destroy())
+  afterEach(async () => {
+    broker().thaw()
+    await bench.destroy()
+  })
 
   /** Appends one record after the other in some lanes until told to stop; what was acknowledged and what was refused. */
   function load(writer: QueueWriter) {
@@ -113,7 +116,7 @@ describeWithOwnBroker('queue/kafka: a broker that dies, freezes and comes back',
   test('frozen, which takes connections and answers nothing: the same', async () => {
     const writer = await bench.writer()
     await writer.append([numbered(0)], never)
-    broker().freeze()
+    await broker().freeze()
     const begun = performance.now()
     await expect(writer.append([numbered(1)], never)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(performance.now() - begun).toBeLessThan(12_000)

@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freezeProcess, thawProcess } from '../freeze.ts'
 import { javaProgram, kafkaJars } from './jars.ts'
 
 /** A one-node Apache Kafka (KRaft) on loopback, in a folder of its own. */
@@ -18,8 +19,9 @@ export interface Broker {
   kill(): Promise<void>
   /** SIGTERM, as a clean stop. */
   shutDown(): Promise<void>
-  /** SIGSTOP and SIGCONT: alive, but answers nothing. */
-  freeze(): void
+  /** SIGSTOP, awaited until every thread stands still: alive, but answers nothing. */
+  freeze(): Promise<void>
+  /** SIGCONT. */
   thaw(): void
   /** Ends it and removes its folder. */
   destroy(): Promise<void>
@@ -95,8 +97,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     start,
     kill: () => end('SIGKILL'),
     shutDown: () => end('SIGTERM'),
-    freeze: () => void child?.kill('SIGSTOP'),
-    thaw: () => void child?.kill('SIGCONT'),
+    freeze: () => freezeProcess(child?.pid),
+    thaw: () => thawProcess(child?.pid),
     async destroy() {
       await end('SIGKILL')
       rmSync(folder, { recursive: true, force: true })

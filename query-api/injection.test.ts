@@ -99,6 +99,12 @@ interface Description {
   paths: Record<string, { get?: { parameters?: { name: string; in: 'query' | 'path' }[] } }>
 }
 
+/** Without these the route refuses whatever else is asked. */
+const needed: Readonly<Record<string, Record<string, string>>> = {
+  '/api/attributes/values': { key: 'a' },
+  '/api/diagnosis': { failed: 'true' },
+}
+
 /** Every parameter of every route that the router knows, with a path that is otherwise right. */
 async function everyParameter(): Promise<{ route: string; parameter: string; pathOf: (value: string) => string }[]> {
   const { paths } = JSON.parse((await ask('/api/openapi.json')).text) as Description
@@ -111,7 +117,7 @@ async function everyParameter(): Promise<{ route: string; parameter: string; pat
           name === parameter.name ? encodeURIComponent(value) : name === 'traceId' ? '1'.repeat(32) : 'a',
         )
         if (parameter.in === 'path') return filled
-        const query = new URLSearchParams(route.endsWith('/values') ? { key: 'a' } : {})
+        const query = new URLSearchParams(needed[route] ?? {})
         query.set(parameter.name, value)
         return `${filled}?${query.toString()}`
       },
@@ -130,6 +136,8 @@ test('the routes are those that this test knows', async () => {
       '/api/topology',
       '/api/attributes',
       '/api/attributes/values',
+      '/api/heatmap',
+      '/api/diagnosis',
     ]),
   )
   expect(found.length).toBeGreaterThan(25)

@@ -21,6 +21,7 @@ import { answers, query } from './routes/schemas.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { uiRoutes } from './routes/ui.ts'
+import { whyRoutes } from './routes/why.ts'
 
 export interface QueryApiOptions {
   readonly host: string
@@ -151,6 +152,7 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
+    whyRoutes(scope, context)
     topologyRoutes(scope, context)
     attributeRoutes(scope, context)
     ownRoutes(scope, context, {

@@ -114,6 +114,81 @@ export interface TraceService {
   errors: number
 }
 
+// ---------------------------------------------------------------------------------------------- why
+
+/** GET /api/heatmap: the spans that match, every one counted, by start and duration. */
+export interface HeatmapAnswer extends Window {
+  /** Of a column; the last may be cut off by the end of the window. */
+  step: NanosText
+  columns: number
+  /** Where each row begins; the last has no end. */
+  edges: NanosText[]
+  /** Four numbers for each cell that is not empty: column, row, spans, and those of them with status ERROR. */
+  cells: number[]
+  spans: number
+  errors: number
+}
+
+/** GET /api/diagnosis: what the selected spans have that the others of the same filter have not. */
+export interface DiagnosisAnswer extends Window {
+  selected: ComparedSpans
+  rest: ComparedSpans
+  /** What explains the difference, best first. */
+  findings: Finding[]
+  /** How it looks: statuses, messages and types of errors, which the selection itself may have chosen. */
+  symptoms: Finding[]
+  /** Where the time goes that the selected spans take longer on average; most first, nothing below 2 %. */
+  time: DiagnosisTime[]
+}
+export interface ComparedSpans {
+  spans: number
+  errors: number
+  /** How many of them, chosen by chance, the findings are about. */
+  lookedAt: number
+  meanNanos: number | null
+  /** Spans in each row of the heat map's scale of durations. */
+  durations: number[]
+}
+/** `field`: what every span has (service, operation, kind, scope, status message). `call`: a child of the span. */
+export type DiagnosisLevel = 'field' | 'span' | 'resource' | 'call'
+export interface ComparedValue {
+  /** `>=` and `<` for numbers, and for how often a call is made; `failed` for calls; `absent`: without the key. */
+  is: '=' | '>=' | '<' | 'absent' | 'failed'
+  value: string
+  /** Spans, of those looked at, for which it holds. */
+  selected: number
+  rest: number
+}
+export interface Finding {
+  level: DiagnosisLevel
+  /** The attribute, the field, or the call as `service: name`. */
+  key: string
+  call?: ComparedCall
+  /** 0 to 1: the share of the selected spans for which `value` holds, less that of the rest, less what may be chance. */
+  score: number
+  value: ComparedValue
+  /** All values of the key that are worth a line, most frequent first; none for ranges and calls. */
+  values: ComparedValue[]
+  /** What holds for just as many spans of either side, and so explains as much: other names of one cause. */
+  same: { level: DiagnosisLevel; key: string; value: ComparedValue }[]
+}
+export interface ComparedCall {
+  service: string
+  name: string
+  kind: number
+  /** Database, topic or host that the child names; '' for none. */
+  place: string
+}
+export interface DiagnosisTime {
+  /** null: in no call, but in the span's own code. */
+  call: ComparedCall | null
+  /** Nanoseconds a span, on average. */
+  selectedNanos: number
+  restNanos: number
+  /** Of the difference of the means of both sides. */
+  share: number
+}
+
 // ---------------------------------------------------------------------------------------------- one trace
 
 /**

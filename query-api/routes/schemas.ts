@@ -36,7 +36,7 @@ export const topologyQuery = query({
   service: Type.Optional(text('Only this service and its neighbours.')),
 })
 
-export const tracesQuery = query({
+const filterProperties = {
   ...windowProperties,
   service: Type.Optional(text('Service of the span.')),
   operation: Type.Optional(text('Name of the span.')),
@@ -52,6 +52,10 @@ export const tracesQuery = query({
       maxItems: 20,
     }),
   ),
+}
+
+export const tracesQuery = query({
+  ...filterProperties,
   order: Type.Optional(
     Type.Enum(['newest', 'slowest'], {
       description: 'By the start of the latest matching span, or by the duration of the longest.',
@@ -60,6 +64,31 @@ export const tracesQuery = query({
   ),
   limit: limit(50, 1000),
   count: Type.Optional(Type.Boolean({ description: 'Also count all traces that match.', default: false })),
+})
+
+const which = Type.Optional(
+  Type.Enum(['spans', 'requests'], {
+    description: 'All spans that match, or only those that serve a request.',
+    default: 'spans',
+  }),
+)
+
+export const heatmapQuery = query({
+  ...filterProperties,
+  of: which,
+  columns: Type.Optional(
+    Type.Integer({ description: 'Steps of time, 120 by default.', minimum: 1, maximum: 500, default: 120 }),
+  ),
+})
+
+export const diagnosisQuery = query({
+  ...filterProperties,
+  of: which,
+  selectedStart: Type.Optional(text('Selected are spans that start at this time or later: a time as in `start`.', 64)),
+  selectedEnd: Type.Optional(text('Selected are spans that start before this time.', 64)),
+  selectedMin: duration('Selected are spans that take at least so long.'),
+  selectedBelow: duration('Selected are spans that take less than this.'),
+  failed: Type.Optional(Type.Boolean({ description: 'Selected are spans with status ERROR.', default: false })),
 })
 
 export const traceParams = Type.Object({
@@ -84,6 +113,8 @@ export const attributeValuesQuery = query({
 })
 
 export type TracesQuery = Static<typeof tracesQuery>
+export type HeatmapQuery = Static<typeof heatmapQuery>
+export type DiagnosisQuery = Static<typeof diagnosisQuery>
 
 const errorAnswer = Type.Object(
   { error: Type.Object({ code: Type.String(), message: Type.String() }) },

@@ -108,7 +108,8 @@ async function largeParts(asker: Asker, traceId: string): Promise<TraceParts> {
   }
 }
 
-function searchFilter(asked: TracesQuery): SearchFilter {
+/** Reads the filter that search, heat map and diagnosis have alike. Throws BAD_INPUT. */
+export function searchFilter(asked: Omit<TracesQuery, 'order' | 'limit' | 'count'>): SearchFilter {
   const filter: SearchFilter = {
     window: parseWindow(asked),
     ...(asked.service === undefined ? {} : { service: asked.service }),

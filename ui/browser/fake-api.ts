@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { extname, join, normalize } from 'node:path'
 import type {
+  ComparedValue,
+  DiagnosisAnswer,
+  HeatmapAnswer,
   OperationRow,
   RequestFigures,
   ServiceRow,
@@ -132,6 +135,8 @@ function answerTo(
   if (operations !== undefined) {
     return [200, { ...window, service: operations, operations: operationRows(operations), more: false }]
   }
+  if (path === '/api/heatmap') return [200, heatmap(window, empty)]
+  if (path === '/api/diagnosis') return [200, diagnosis(window)]
   if (path === '/api/traces') return [200, search(query, window, empty ? new Map() : traces)]
   const traceId = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path)?.[1]
   if (traceId !== undefined) return oneTrace(traceId, traces)
@@ -204,6 +209,69 @@ function search(
     more: matching.length > limit,
     total: query.get('count') === 'true' ? matching.length : null,
     spansInWindow: matching.length === 0 ? inside.reduce((total, trace) => total + trace.spanCount, 0) : null,
+  }
+}
+
+/** Twelve columns of quick requests, and in the last four a slow one of three. */
+function heatmap(window: { start: string; end: string }, empty: boolean): HeatmapAnswer {
+  const step = (BigInt(window.end) - BigInt(window.start)) / 12n
+  const cells = empty
+    ? []
+    : Array.from({ length: 12 }, (_, column) => [column, 21, 100, 0, ...(column < 8 ? [] : [column, 50, 5, 2])]).flat()
+  const edges = ['0', ...Array.from({ length: 91 }, (_, row) => String(Math.round(10 ** (3 + row / 10))))]
+  return { ...window, step: String(step), columns: 12, edges, cells, spans: empty ? 0 : 1220, errors: empty ? 0 : 8 }
+}
+
+function diagnosis(window: { start: string; end: string }): DiagnosisAnswer {
+  const side = (spans: number) => ({ spans, errors: 0, lookedAt: spans, meanNanos: spans * 1e6, durations: [] })
+  const value = (is: ComparedValue['is'], value: string, selected: number, rest: number) => ({
+    is,
+    value,
+    selected,
+    rest,
+  })
+  const call = { service: 'pricing', name: 'SELECT price', kind: 3, place: 'postgresql/db1' }
+  const reseller = value('=', 'reseller', 19, 24)
+  return {
+    ...window,
+    selected: side(20),
+    rest: side(1200),
+    findings: [
+      {
+        level: 'span',
+        key: 'customer.group',
+        score: 0.8,
+        value: reseller,
+        values: [value('=', 'private', 1, 1176), reseller],
+        same: [{ level: 'resource', key: payloads[0], value: value('=', payloads[1], 19, 24) }],
+      },
+      {
+        level: 'call',
+        key: 'pricing: SELECT price',
+        call,
+        score: 0.5,
+        value: value('>=', '16', 12, 30),
+        values: [],
+        same: [],
+      },
+      { level: 'resource', key: payloads[0], score: 0.4, value: value('=', payloads[1], 9, 30), values: [], same: [] },
+      { level: 'field', key: 'operation', score: 0.3, value: value('=', arabic, 9, 60), values: [], same: [] },
+      { level: 'span', key: longName, score: 0.2, value: value('>=', '1200', 9, 60), values: [], same: [] },
+    ],
+    symptoms: [
+      {
+        level: 'field',
+        key: 'status message',
+        score: 0.9,
+        value: value('=', payloads[1], 20, 0),
+        values: [],
+        same: [],
+      },
+    ],
+    time: [
+      { call, selectedNanos: 9e8, restNanos: 2e6, share: 0.9 },
+      { call: null, selectedNanos: 1e8, restNanos: 1e7, share: 0.1 },
+    ],
   }
 }
 

@@ -3,6 +3,8 @@ import type {
   AttributeKeysAnswer,
   AttributeValuesAnswer,
   ConfigAnswer,
+  DiagnosisAnswer,
+  HeatmapAnswer,
   OperationsAnswer,
   RetentionAnswer,
   ServicesAnswer,
@@ -48,6 +50,15 @@ export const tracesQuestion = (window: Window, filter: TraceFilter, order: strin
 /** How many traces match in all: asked apart, because it costs more than the list. */
 export const totalQuestion = (window: Window, filter: TraceFilter) =>
   windowed<TracesAnswer>('total', 'api/traces', window, { ...filter, limit: 1, count: true })
+
+/** Which of the spans that match: those that serve a request, or all. */
+export type Which = 'requests' | 'spans'
+
+export const heatmapQuestion = (window: Window, filter: TraceFilter, of: Which) =>
+  windowed<HeatmapAnswer>('heatmap', 'api/heatmap', window, { ...filter, of })
+
+export const diagnosisQuestion = (window: Window, filter: TraceFilter, of: Which, selection: Params) =>
+  windowed<DiagnosisAnswer>('diagnosis', 'api/diagnosis', window, { ...filter, of, ...selection })
 
 export const servicesQuestion = (window: Window) => windowed<ServicesAnswer>('services', 'api/services', window)
 

@@ -14,6 +14,9 @@ export interface Search {
   attribute?: readonly string[]
   order?: string
   limit?: string
+  chart?: string
+  area?: string
+  of?: string
   // one trace
   span?: string
   find?: string
@@ -30,7 +33,9 @@ export interface Search {
 
 const lists = new Set<string>(['attribute', 'closed'])
 const singles = new Set<string>(
-  'time live service operation min max status order limit span find zoom path tab sort filter open node'.split(' '),
+  'time live service operation min max status order limit chart area of span find zoom path tab sort filter open node'.split(
+    ' ',
+  ),
 )
 
 /** Reads a query string; what it does not know is dropped. */

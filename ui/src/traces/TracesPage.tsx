@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useState } from 'react'
 import type { TracesAnswer } from '../../../query-api/types.ts'
 import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
+import { Choice } from '../design/Choice.tsx'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { part } from '../frame/part.ts'
@@ -12,6 +13,7 @@ import { carried, changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, text } from '../numbers/format.ts'
 import { zoomOut } from '../time/range.ts'
+import { whichOf } from '../why/area.ts'
 import { filterCount, filterOf, limitOf, orderOf } from './filter.ts'
 import { noFilter, SearchForm } from './SearchForm.tsx'
 import { TraceList } from './TraceList.tsx'
@@ -28,6 +30,12 @@ function soundLanguage(): void {
   const [language = 'en-US', rest] = navigator.language.split('@')
   if (rest !== undefined) Object.defineProperty(navigator, 'language', { value: language, configurable: true })
 }
+const Explore = lazy(
+  part(async () => {
+    soundLanguage()
+    return { default: (await import('../why/Explore.tsx')).Explore }
+  }),
+)
 const Welcome = lazy(part(async () => ({ default: (await import('./Welcome.tsx')).Welcome })))
 
 export function TracesPage() {
@@ -65,6 +73,7 @@ export function TracesPage() {
     )
   }
   const traces = data?.traces ?? []
+  const list = <TraceList traces={traces} marked={marked} onMark={setMarked} onOpen={open} />
   return (
     <div className="traces">
       <h1 className="visually-hidden">Traces</h1>
@@ -77,19 +86,25 @@ export function TracesPage() {
         {error === null && data !== undefined && traces.length > 0 && (
           <div className="stale traces-found" data-stale={isPlaceholderData && isFetching}>
             <Suspense fallback={<div className="scatter" />}>
-              <Scatter
-                traces={traces}
-                from={Number(data.start) / 1e6}
-                to={Number(data.end) / 1e6}
-                cut={data.more}
-                marked={marked}
-                onMark={setMarked}
-                onOpen={open}
-                onRange={(from, to) => clock.setRange({ kind: 'between', from, to })}
-              />
+              {search.chart === 'heat' ? (
+                <Explore filter={filter} heading={<Heading answer={data} />} list={list} />
+              ) : (
+                <>
+                  <Scatter
+                    traces={traces}
+                    from={Number(data.start) / 1e6}
+                    to={Number(data.end) / 1e6}
+                    cut={data.more}
+                    marked={marked}
+                    onMark={setMarked}
+                    onOpen={open}
+                    onRange={(from, to) => clock.setRange({ kind: 'between', from, to })}
+                  />
+                  <Heading answer={data} />
+                  {list}
+                </>
+              )}
             </Suspense>
-            <Heading answer={data} />
-            <TraceList traces={traces} marked={marked} onMark={setMarked} onOpen={open} />
           </div>
         )}
       </div>
@@ -113,8 +128,56 @@ function Heading({ answer }: { answer: TracesAnswer }) {
         (typeof all === 'number'
           ? `${first} ${shown} of ${text(count(all))} traces`
           : `${first} ${shown} traces, ${total.isFetching ? 'counting all that match' : 'more match'}`)}
-      {answer.more && <span className="muted">The chart shows these {shown}, and the time they lie in.</span>}
+      {answer.more && search.chart !== 'heat' && (
+        <span className="muted">The chart shows these {shown}, and the time they lie in.</span>
+      )}
+      <Charts />
     </div>
+  )
+}
+
+const charts = [
+  { chart: undefined, area: undefined, label: 'Traces', title: 'The traces of the list, each as a mark' },
+  { chart: 'heat', area: undefined, label: 'Heat map', title: 'All that match, by duration and time' },
+  { chart: 'heat', area: 'slow', label: 'Why slow?', title: 'What the slowest have that the others have not' },
+  { chart: 'heat', area: 'failed', label: 'Why failed?', title: 'What the failed have that the others have not' },
+] as const
+
+const whiches = [
+  { value: 'requests', label: 'Requests' },
+  { value: 'spans', label: 'All spans' },
+] as const
+
+function Charts() {
+  const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
+  return (
+    <span className="traces-charts" role="group" aria-label="Chart">
+      {search.chart === 'heat' && (
+        <span className="traces-which">
+          <Choice
+            label="What the heat map counts"
+            value={whichOf(search)}
+            options={whiches}
+            onChange={(of) =>
+              void navigate({ to: '.', search: changed(search, { of: of === 'spans' ? of : undefined }) })
+            }
+          />
+        </span>
+      )}
+      {charts.map(({ chart, area, label, title }) => (
+        <button
+          key={label}
+          type="button"
+          className="button button-quiet"
+          title={title}
+          aria-pressed={search.chart === chart && search.area === area}
+          onClick={() => void navigate({ to: '.', search: changed(search, { chart, area }) })}
+        >
+          {label}
+        </button>
+      ))}
+    </span>
   )
 }
 

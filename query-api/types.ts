@@ -15,7 +15,12 @@ export type NanosText = Int64Text
 
 /** Every answer that is not 2xx. */
 export interface ErrorAnswer {
-  error: { code: string; message: string }
+  error: {
+    code: string
+    message: string
+    /** Where in a query (`q`) it is wrong: UTF-16 code units, `end` not included. */
+    place?: { start: number; end: number }
+  }
 }
 
 /** The window that was asked, as it was understood. */
@@ -83,7 +88,9 @@ export interface TracesAnswer extends Window {
   traces: TraceSummary[]
   /** More traces match than are listed. */
   more: boolean
-  /** How many traces match; only when `count=true` was asked, else null. */
+  /** Not all traces that might match were looked at: there were too many for one question. */
+  cut: boolean
+  /** How many traces match; only when `count=true` was asked, and not where a query is about whole traces and there are more. */
   total: number | null
   /** When nothing matched: how many spans start in the window, whatever the filter; else null. */
   spansInWindow: number | null

@@ -4,7 +4,8 @@ import type { TimeWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { durationEdges } from '../questions/duration-scale.ts'
 import { heatmap } from '../questions/heatmap.ts'
-import type { SearchFilter } from '../questions/search-condition.ts'
+import type { Matching, Which } from '../questions/matching.ts'
+import { searchCondition, type SearchFilter } from '../questions/search-condition.ts'
 import {
   dataLength,
   dataStart,
@@ -35,6 +36,12 @@ beforeAll(async () => {
 })
 afterAll(() => store.close())
 
+const asked = async (filter: SearchFilter, which: Which): Promise<Matching> => ({
+  window: filter.window,
+  condition: await searchCondition(asker, filter),
+  which,
+})
+
 const isRequest = ({ kind, parent }: TestSpan): boolean => kind === 2 || kind === 5 || (kind === 1 && parent === 0)
 const measured = spans.filter((span) => !span.invalid && span.start >= window.start && span.start < window.end)
 const slow = (span: TestSpan): boolean => span.duration >= 500_000_000n
@@ -45,7 +52,7 @@ const counted = (of: readonly TestSpan[], has: (span: TestSpan) => boolean) => (
 
 describe('heat map', () => {
   test.each(['spans', 'requests'] as const)('every one of the %s is in its cell', async (which) => {
-    const map = await heatmap(asker, filter, which, 50)
+    const map = await heatmap(asker, await asked(filter, which), 50)
     const of = which === 'requests' ? measured.filter(isRequest) : measured
     const expected = new Map<string, [number, number]>()
     for (const span of of) {
@@ -65,9 +72,9 @@ describe('heat map', () => {
   })
 
   test('one column, and a window shorter than its columns', async () => {
-    expect((await heatmap(asker, filter, 'spans', 1)).spans).toBe(measured.length)
+    expect((await heatmap(asker, await asked(filter, 'spans'), 1)).spans).toBe(measured.length)
     const short = { window: { start: dataStart, end: dataStart + 3n }, attributes: [] }
-    expect(await heatmap(asker, short, 'spans', 100)).toMatchObject({ step: '1', columns: 3, cells: [] })
+    expect(await heatmap(asker, await asked(short, 'spans'), 100)).toMatchObject({ step: '1', columns: 3, cells: [] })
   })
 })
 
@@ -78,7 +85,7 @@ describe('diagnosis', () => {
     )
 
   test('both sides are counted, and each value of each attribute on both', async () => {
-    const answer = await diagnose(asker, filter, 'spans', { minDuration: 500_000_000n })
+    const answer = await diagnose(asker, await asked(filter, 'spans'), { minDuration: 500_000_000n })
     const sides = counted(measured, () => true)
     expect(answer.selected).toMatchObject({ spans: sides.selected, lookedAt: sides.selected })
     expect(answer.rest).toMatchObject({ spans: sides.rest, lookedAt: sides.rest })
@@ -128,7 +135,7 @@ describe('diagnosis', () => {
         : [child(span, 2, {})],
     )
     await insertSpans(store, [...made, ...children])
-    const answer = await diagnose(asker, plantedFilter, 'requests', { minDuration: 100_000_000n })
+    const answer = await diagnose(asker, await asked(plantedFilter, 'requests'), { minDuration: 100_000_000n })
     expect(answer.selected).toMatchObject({ spans: 40, lookedAt: 40, meanNanos: 900_000_000 })
     expect(answer.rest).toMatchObject({ spans: 360, lookedAt: 360, meanNanos: 1_000_000 })
     const [first] = answer.findings
@@ -159,7 +166,7 @@ describe('diagnosis', () => {
 
   test('a selection of nothing, or of everything, has nothing to be compared with', async () => {
     for (const minDuration of [0n, 10n ** 15n]) {
-      const answer = await diagnose(asker, filter, 'spans', { minDuration })
+      const answer = await diagnose(asker, await asked(filter, 'spans'), { minDuration })
       expect(answer).toMatchObject({ findings: [], symptoms: [], time: [] })
       expect(answer.selected.spans + answer.rest.spans).toBe(measured.length)
     }
@@ -181,8 +188,7 @@ describe('diagnosis', () => {
     await insertSpans(store, made)
     const answer = await diagnose(
       asker,
-      { window: { start, end: start + 1000n }, service: hostile, attributes: [] },
-      'requests',
+      await asked({ window: { start, end: start + 1000n }, service: hostile, attributes: [] }, 'requests'),
       { minDuration: 100_000_000n },
     )
     expect(answer.findings[0]).toMatchObject({

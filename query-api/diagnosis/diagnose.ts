@@ -1,6 +1,5 @@
 import type { Asker } from '../questions/ask.ts'
-import type { Which } from '../questions/matching.ts'
-import type { SearchFilter } from '../questions/search-condition.ts'
+import type { Matching } from '../questions/matching.ts'
 import { windowParams } from '../questions/spans.ts'
 import type { ComparedSpans, ComparedValue, DiagnosisAnswer, DiagnosisTime, Finding } from '../types.ts'
 import { resourceAspects, spanAspects, type Aspect } from './attributes.ts'
@@ -48,21 +47,16 @@ const tellingKeys = ['service', 'operation', 'service.version', 'k8s.pod.name', 
  * attribute, resource, operation and child call, best explanation first. Exact counts, but that of each side at most some
  * 30,000 spans are looked at.
  */
-export async function diagnose(
-  asker: Asker,
-  filter: SearchFilter,
-  which: Which,
-  selection: Selection,
-): Promise<DiagnosisAnswer> {
-  const sides = await sidesOf(asker, filter, which, selection)
-  const answer = { ...windowParams(filter.window), findings: [], symptoms: [], time: [] }
+export async function diagnose(asker: Asker, asked: Matching, selection: Selection): Promise<DiagnosisAnswer> {
+  const sides = await sidesOf(asker, asked, selection)
+  const answer = { ...windowParams(asked.window), findings: [], symptoms: [], time: [] }
   if (sides.selected.spans === 0 || sides.rest.spans === 0) {
     return { ...answer, selected: sides.selected, rest: sides.rest }
   }
   const [ofSpans, ofResources, calls] = await Promise.all([
     spanAspects(asker, sides),
     resourceAspects(asker, sides),
-    callsOf(asker, sides, filter.window.end),
+    callsOf(asker, sides, asked.window.end),
   ])
   // Every span has a kind.
   const lookedAt = ofSpans.find(({ level, key }) => level === 'field' && key === 'kind')?.having ?? {

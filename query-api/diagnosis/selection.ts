@@ -2,8 +2,7 @@ import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
 import { durationEdge, durationEdges, rowOfEdge } from '../questions/duration-scale.ts'
 import type { Condition } from '../questions/filters.ts'
-import { matching, type Which } from '../questions/matching.ts'
-import type { SearchFilter } from '../questions/search-condition.ts'
+import { matching, type Matching } from '../questions/matching.ts'
 import { isError } from '../questions/spans.ts'
 import type { ComparedSpans } from '../types.ts'
 
@@ -35,8 +34,8 @@ export interface Sides {
 const mostLookedAt = 30_000
 
 /** Counts both sides and says which of their spans to look at. */
-export async function sidesOf(asker: Asker, filter: SearchFilter, which: Which, selection: Selection): Promise<Sides> {
-  const condition = await matching(asker, filter, which)
+export async function sidesOf(asker: Asker, asked: Matching, selection: Selection): Promise<Sides> {
+  const condition = matching(asked)
   const inside = insideOf(selection)
   const params = { ...condition.params, ...inside.params }
   const rows = await all(asker, {

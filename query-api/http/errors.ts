@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, errorCodes } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
+import { TraceqlError } from '../traceql/error.ts'
 import type { ErrorAnswer } from '../types.ts'
 
 const nobodyWaits = 499
@@ -10,7 +11,8 @@ const nobodyWaits = 499
 export function errorAnswer(error: unknown): { status: number; body: ErrorAnswer } {
   if (error instanceof AppError) {
     const message = error.code === 'BUG' ? 'internal error' : error.message
-    return { status: errorCodes[error.code].http, body: { error: { code: error.code, message } } }
+    const place = error instanceof TraceqlError ? { place: error.place } : {}
+    return { status: errorCodes[error.code].http, body: { error: { code: error.code, message, ...place } } }
   }
   const { statusCode, validation, message } = error as Partial<FastifyError>
   if (validation !== undefined) {

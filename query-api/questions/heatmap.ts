@@ -1,20 +1,14 @@
 import type { HeatmapAnswer } from '../types.ts'
 import { all, type Asker } from './ask.ts'
 import { durationEdge, durationEdges, rowOfEdge } from './duration-scale.ts'
-import { matching, type Which } from './matching.ts'
-import type { SearchFilter } from './search-condition.ts'
+import { matching, type Matching } from './matching.ts'
 import { isError, windowParams } from './spans.ts'
 
 /** The spans that match by start and duration, every one counted. `columns`: how many steps of time at most. */
-export async function heatmap(
-  asker: Asker,
-  filter: SearchFilter,
-  which: Which,
-  columns: number,
-): Promise<HeatmapAnswer> {
-  const { start, end } = filter.window
+export async function heatmap(asker: Asker, asked: Matching, columns: number): Promise<HeatmapAnswer> {
+  const { start, end } = asked.window
   const step = (end - start + BigInt(columns) - 1n) / BigInt(columns)
-  const condition = await matching(asker, filter, which)
+  const condition = matching(asked)
   const cells = await all(asker, {
     name: 'heatmap',
     sql: `SELECT intDiv(start_ns - {start:UInt64}, {step:UInt64}) AS column, ${durationEdge} AS edge,
@@ -26,7 +20,7 @@ export async function heatmap(
     decode: (row) => [Number(row[0]), rowOfEdge(row[1]), Number(row[2]), Number(row[3])] as const,
   })
   return {
-    ...windowParams(filter.window),
+    ...windowParams(asked.window),
     step: step.toString(),
     columns: Number((end - start + step - 1n) / step),
     edges: durationEdges.map(String),

@@ -5,8 +5,10 @@ import type { TimeWindow } from '../http/times.ts'
 import { openQuestionStore, type QuestionStore } from '../testing.ts'
 import type { Asker } from './ask.ts'
 import { parseAttributeFilter } from './filters.ts'
-import type { SearchFilter } from './search-condition.ts'
-import { backwards, countSpans, countTraces, findTraces, type SearchOrder } from './search.ts'
+import { searchCondition, type SearchFilter } from './search-condition.ts'
+import { backwards, countSpans, countTraces, findMatching, type SearchOrder } from './search.ts'
+import { parse } from '../traceql/parse.ts'
+import { filterCondition, onlyFilter } from '../traceql/run.ts'
 import { summaries } from './summaries.ts'
 import {
   dataLength,
@@ -119,8 +121,11 @@ function randomSearches(count: number): Asked[] {
   })
 }
 
+const conditionOf = (asked: Asked) =>
+  searchCondition(asker, { ...asked, attributes: asked.attributes.map(parseAttributeFilter) })
+
 async function find(asked: Asked, order: SearchOrder, limit: number) {
-  return findTraces(asker, { ...asked, attributes: asked.attributes.map(parseAttributeFilter) }, order, limit)
+  return findMatching(asker, await conditionOf(asked), asked.window, order, limit)
 }
 
 describe.each(['newest', 'slowest'] as const)('%s', (order) => {
@@ -140,8 +145,8 @@ describe.each(['newest', 'slowest'] as const)('%s', (order) => {
       const { matches, more } = await find(asked, order, limit)
       expect(matches.map(({ traceId }) => traceId)).toEqual(expected.slice(0, limit).map(({ traceId }) => traceId))
       expect(more).toBe(expected.length > limit)
-      const filter = { ...asked, attributes: asked.attributes.map(parseAttributeFilter) }
-      if (index % 5 === 0) expect(await countTraces(asker, filter)).toBe(expected.length)
+      if (index % 5 !== 0) continue
+      expect(await countTraces(asker, await conditionOf(asked), asked.window)).toBe(expected.length)
     }
   })
 
@@ -189,16 +194,24 @@ test('an integer, a double and an odd double are found to the last digit, a look
     expect(await tracesWith(none)).toEqual([])
 })
 
-test.each(['user-4711', '4711'])('an index on the values leaves out granules: %s', async (value) => {
+test.each([
+  ['user-4711', 'a filter'],
+  ['4711', 'a filter'],
+  ['user-4711', 'TraceQL'],
+  ['4711', 'TraceQL'],
+])('an index on the values leaves out granules: %s as %s', async (value, way) => {
   await store.run(`INSERT INTO spans (tenant, trace_id, span_id, start_ns, attributes_string, attributes_int)
     SELECT 'indexed', MD5(toString(number)), number + 1, ${before.start} + number,
       map('user.id', concat('user-', toString(number))), map('order.id', number) FROM numbers(200000)`)
   const indexed = { ...asker, tenant: 'indexed' as TenantId }
-  const filter = {
-    window: before,
-    attributes: [parseAttributeFilter(`${value === '4711' ? 'order' : 'user'}.id=${value}`)],
-  }
-  const { matches } = await findTraces(indexed, filter, 'newest', 10)
+  const key = value === '4711' ? 'order.id' : 'user.id'
+  const attributes = [parseAttributeFilter(`${key}=${value}`)]
+  const query = onlyFilter(parse(`{ .${key} = ${value === '4711' ? value : `"${value}"`} }`))
+  const condition =
+    way === 'a filter' || query === undefined
+      ? await searchCondition(indexed, { window: before, attributes })
+      : await filterCondition(indexed, query, before)
+  const { matches } = await findMatching(indexed, condition, before, 'newest', 10)
   expect(matches.length).toBeGreaterThan(0)
   const asked = store.asked.findLast(({ name }) => name === 'search_spans')
   const plan: string[] = []
@@ -217,12 +230,9 @@ test.each(['user-4711', '4711'])('an index on the values leaves out granules: %s
 })
 
 test('a thousand traces are summed up at once', async () => {
-  const { matches, more } = await findTraces(
-    { ...asker, tenant: 'indexed' as TenantId },
-    { window: before, attributes: [] },
-    'newest',
-    1000,
-  )
+  const condition = await searchCondition(asker, { window: before, attributes: [] })
+  const indexed = { ...asker, tenant: 'indexed' as TenantId }
+  const { matches, more } = await findMatching(indexed, condition, before, 'newest', 1000)
   expect([matches.length, more]).toEqual([1000, true])
   expect(
     (await summaries({ ...asker, tenant: 'indexed' as TenantId }, matches)).every(({ spanCount }) => spanCount >= 1),

@@ -1,6 +1,6 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from './ask.ts'
-import { paramsIn, searchCondition, type SearchCondition, type SearchFilter } from './search-condition.ts'
+import { paramsIn, type SearchCondition } from './search-condition.ts'
 import { inWindow, spanIdHex, windowParams } from './spans.ts'
 
 export type SearchOrder = 'newest' | 'slowest'
@@ -18,17 +18,17 @@ const spansPerTrace = 16
 const hour = 3_600_000_000_000n
 
 /** The traces of the spans that match, best first; `more` when there are others. */
-export async function findTraces(
+export async function findMatching(
   asker: Asker,
-  filter: SearchFilter,
+  condition: SearchCondition,
+  window: TimeWindow,
   order: SearchOrder,
   limit: number,
 ): Promise<{ matches: Match[]; more: boolean }> {
-  const condition = await searchCondition(asker, filter)
   const found = new Map<string, Match>()
   const wanted = limit + 1
-  for (const window of order === 'newest' ? backwards(filter.window) : [filter.window]) {
-    for (const match of await bestOfWindow(asker, condition, window, order, wanted)) {
+  for (const part of order === 'newest' ? backwards(window) : [window]) {
+    for (const match of await bestOfWindow(asker, condition, part, order, wanted)) {
       if (!found.has(match.traceId)) found.set(match.traceId, match)
     }
     if (found.size >= wanted) break
@@ -91,12 +91,11 @@ async function bestOfWindow(
 }
 
 /** How many traces match in all. */
-export async function countTraces(asker: Asker, filter: SearchFilter): Promise<number> {
-  const condition = await searchCondition(asker, filter)
+export async function countTraces(asker: Asker, condition: SearchCondition, window: TimeWindow): Promise<number> {
   const [total] = await all(asker, {
     name: 'search_count',
     sql: `SELECT uniqExact(trace_id) FROM (${unionOf(condition, 'trace_id')})`,
-    params: paramsIn(condition, filter.window),
+    params: paramsIn(condition, window),
     maxRows: 1,
     decode: (row) => Number(row[0]),
   })

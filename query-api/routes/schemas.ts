@@ -38,6 +38,12 @@ export const topologyQuery = query({
 
 const filterProperties = {
   ...windowProperties,
+  q: Type.Optional(
+    text(
+      'A query in TraceQL (docs/traceql.md) in place of all filters below: { resource.service.name = "cart" } >> { status = error }',
+      32_768,
+    ),
+  ),
   service: Type.Optional(text('Service of the span.')),
   operation: Type.Optional(text('Name of the span.')),
   minDuration: duration('The span takes at least so long.'),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { QueryApi } from '../server.ts'
 import { openQueryApi, openQuestionStore, type QuestionStore } from '../testing.ts'
-import type { TraceAnswer, TraceSpan } from '../types.ts'
+import type { ErrorAnswer, HeatmapAnswer, TraceAnswer, TracesAnswer, TraceSpan } from '../types.ts'
 
 let store: QuestionStore
 let api: QueryApi & { url: string }
@@ -305,5 +305,45 @@ describe('a trace', () => {
     expect(starts).toEqual(starts.toSorted())
     expect(answer.resources.length).toBe(1)
     expect(answer.criticalPath.length).toBeGreaterThan(0)
+  })
+})
+
+describe('a search in TraceQL', () => {
+  const around = { start: String(start - 1_000n), end: String(start + 1_000_000n) }
+  const ask = async (params: Record<string, string>, route = 'traces') => {
+    const response = await fetch(`${api.url}/api/${route}?${new URLSearchParams({ ...around, ...params }).toString()}`)
+    return { status: response.status, body: (await response.json()) as TracesAnswer & ErrorAnswer & HeatmapAnswer }
+  }
+
+  beforeAll(() =>
+    store.insert('spans', [
+      row('asked', 1, 0, { service: 'gate', kind: 2 }),
+      row('asked', 2, 1, { service: 'depth', kind: 2, status: 2 }),
+      row('other', 1, 0, { service: 'gate', kind: 2 }),
+    ]),
+  )
+
+  test('of single spans, and of whole traces', async () => {
+    const single = await ask({ q: '{ resource.service.name = "gate" }', count: 'true' })
+    expect(single.body).toMatchObject({ total: 2, more: false, cut: false })
+    const { body } = await ask({ q: '{ resource.service.name = "gate" } >> { status = error }', count: 'true' })
+    expect(body.traces.map(({ traceId }) => traceId)).toEqual([idOf('asked')])
+    expect(body.traces[0]).toMatchObject({ spanCount: 2, match: { spanId: '0200000000000000' } })
+    expect(body).toMatchObject({ total: 1, more: false })
+  })
+
+  test('the heat map and the diagnosis take the same, of single spans', async () => {
+    expect((await ask({ q: '{ resource.service.name = "gate" }' }, 'heatmap')).body.spans).toBe(2)
+    const { status, body } = await ask({ q: '{ } > { status = error }', failed: 'true' }, 'diagnosis')
+    expect(status).toBe(400)
+    expect(body.error).toMatchObject({ message: expect.stringMatching(/single spans/) as string, place: { start: 0 } })
+  })
+
+  test('that cannot be read says where; other filters do not go with it', async () => {
+    const wrong = await ask({ q: '{ status = "error" }' })
+    expect(wrong.status).toBe(400)
+    expect(wrong.body.error).toMatchObject({ code: 'BAD_INPUT', place: { start: 11, end: 18 } })
+    const beside = await ask({ q: '{ }', service: 'gate' })
+    expect(beside.body.error.message).toMatch(/service does not go with it/)
   })
 })

@@ -5,11 +5,11 @@ import { nowNanos } from '../../base/clock.ts'
 import { AppError } from '../../base/errors.ts'
 import { collectGarbage } from '../http/garbage.ts'
 import type { Slots } from '../http/slots.ts'
-import { parseDuration, parseWindow } from '../http/times.ts'
+import { parseDuration, parseWindow, type TimeWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { parseAttributeFilter } from '../questions/filters.ts'
-import { countSpans, countTraces, findTraces } from '../questions/search.ts'
-import type { SearchFilter } from '../questions/search-condition.ts'
+import { countSpans, countTraces, findMatching, type Match } from '../questions/search.ts'
+import { searchCondition, type SearchCondition, type SearchFilter } from '../questions/search-condition.ts'
 import { windowParams } from '../questions/spans.ts'
 import { summaries } from '../questions/summaries.ts'
 import { traceDetails } from '../questions/trace-details.ts'
@@ -18,6 +18,10 @@ import { traceSkeleton } from '../questions/trace-skeleton.ts'
 import { wholeTrace } from '../questions/trace-whole.ts'
 import { answerJson, type TraceParts } from '../trace/answer.ts'
 import { rebuild } from '../trace/rebuild.ts'
+import { TraceqlError } from '../traceql/error.ts'
+import { parse } from '../traceql/parse.ts'
+import { filterCondition, findTraceql, onlyFilter } from '../traceql/run.ts'
+import type { Pipeline } from '../traceql/syntax.ts'
 import type { TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
 import { traceParams, tracesQuery, query, type TracesQuery } from './schemas.ts'
@@ -53,18 +57,70 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
 }
 
 async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
-  const filter = searchFilter(asked)
   const { order = 'newest', limit = 50, count = false } = asked
-  const { matches, more } = await findTraces(asker, filter, order, limit)
+  const pipeline = pipelineOf(asked)
+  if (pipeline !== undefined && onlyFilter(pipeline) === undefined) {
+    const window = parseWindow(asked)
+    const { matches, more, cut } = await findTraceql(asker, pipeline, window, order, limit)
+    return answerOf(asker, window, asked, { matches, more, cut, total: more ? null : matches.length })
+  }
+  const { window, condition } = await conditionOf(asker, asked)
+  const { matches, more } = await findMatching(asker, condition, window, order, limit)
+  const total = more && count ? await countTraces(asker, condition, window) : matches.length
+  return answerOf(asker, window, asked, { matches, more, cut: false, total })
+}
+
+async function answerOf(
+  asker: Asker,
+  window: TimeWindow,
+  { order = 'newest', limit = 50, count = false }: TracesQuery,
+  found: {
+    readonly matches: readonly Match[]
+    readonly more: boolean
+    readonly cut: boolean
+    readonly total: number | null
+  },
+): Promise<TracesAnswer> {
+  const { matches, more, cut, total } = found
   return {
-    ...windowParams(filter.window),
+    ...windowParams(window),
     order,
     limit,
     traces: (await summaries(asker, matches)).sort(byWhatIsShown[order]),
     more,
-    total: count ? (more ? await countTraces(asker, filter) : matches.length) : null,
-    spansInWindow: matches.length === 0 ? await countSpans(asker, filter.window) : null,
+    cut,
+    total: count ? total : null,
+    spansInWindow: matches.length === 0 ? await countSpans(asker, window) : null,
   }
+}
+
+/** The query in TraceQL, where it is one. Throws BAD_INPUT when other filters stand beside it. */
+function pipelineOf(asked: Filters): Pipeline | undefined {
+  if (asked.q === undefined) return undefined
+  const { service, operation, minDuration, maxDuration, status, attribute } = asked
+  const others = { service, operation, minDuration, maxDuration, status, attribute }
+  const beside = Object.entries(others).find(([, value]) => value !== undefined)?.[0]
+  if (beside !== undefined) throw new AppError('BAD_INPUT', `q holds the whole query: ${beside} does not go with it`)
+  return parse(asked.q)
+}
+
+/**
+ * The filter that search, heat map and diagnosis have alike: what is asked of one span. Throws BAD_INPUT, also for a query
+ * that asks of whole traces.
+ */
+export async function conditionOf(
+  asker: Asker,
+  asked: Filters,
+): Promise<{ readonly window: TimeWindow; readonly condition: SearchCondition }> {
+  const window = parseWindow(asked)
+  const pipeline = pipelineOf(asked)
+  if (pipeline === undefined) return { window, condition: await searchCondition(asker, searchFilter(asked)) }
+  const filter = onlyFilter(pipeline)
+  if (filter === undefined) {
+    const rule = 'this is about single spans: the query must be one pair of braces, { … }'
+    throw new TraceqlError(rule, pipeline.place)
+  }
+  return { window, condition: await filterCondition(asker, filter, window) }
 }
 
 // Which traces are listed is decided by their matching spans; whoever reads the list sees the traces' own figures, and is to
@@ -108,8 +164,9 @@ async function largeParts(asker: Asker, traceId: string): Promise<TraceParts> {
   }
 }
 
-/** Reads the filter that search, heat map and diagnosis have alike. Throws BAD_INPUT. */
-export function searchFilter(asked: Omit<TracesQuery, 'order' | 'limit' | 'count'>): SearchFilter {
+type Filters = Omit<TracesQuery, 'order' | 'limit' | 'count'>
+
+function searchFilter(asked: Filters): SearchFilter {
   const filter: SearchFilter = {
     window: parseWindow(asked),
     ...(asked.service === undefined ? {} : { service: asked.service }),

@@ -9,21 +9,6 @@ export interface Place {
   readonly end: number
 }
 
-/** A whole query: spansets, and perhaps what is measured of them. */
-export interface Query {
-  readonly pipeline: Pipeline
-  readonly metrics?: Metrics
-  /** `with (key = value, …)`; what is not known is told, not ignored. */
-  readonly hints: readonly Hint[]
-  readonly place: Place
-}
-
-export interface Hint {
-  readonly name: string
-  readonly value: Literal
-  readonly place: Place
-}
-
 /** `a | b | c`: each stage takes the spansets of the one before; the first takes one spanset for each trace, with all its spans. */
 export interface Pipeline {
   readonly kind: 'pipeline'
@@ -31,7 +16,7 @@ export interface Pipeline {
   readonly place: Place
 }
 
-export type Stage = Spanset | ScalarFilter | By | Coalesce | Select
+export type Stage = Spanset | ScalarFilter | By | Coalesce
 
 /** What leaves of each spanset those spans that match; spansets without any are dropped. */
 export type Spanset = SpanFilter | SpansetOperation | Pipeline
@@ -106,13 +91,6 @@ export interface By {
 /** Puts a trace's spansets together again. */
 export interface Coalesce {
   readonly kind: 'coalesce'
-  readonly place: Place
-}
-
-/** Values to answer with each span. */
-export interface Select {
-  readonly kind: 'select'
-  readonly fields: readonly Field[]
   readonly place: Place
 }
 
@@ -197,48 +175,3 @@ export interface Attribute {
   readonly ofParent: boolean
   readonly place: Place
 }
-
-/** `{…} | rate() by (resource.service.name) | topk(5)` */
-export interface Metrics {
-  readonly first: MetricsFunction | Compare
-  readonly second: readonly SecondStage[]
-  readonly place: Place
-}
-
-export interface MetricsFunction {
-  readonly kind: 'metrics'
-  readonly function:
-    | 'rate'
-    | 'count_over_time'
-    | 'min_over_time'
-    | 'max_over_time'
-    | 'avg_over_time'
-    | 'sum_over_time'
-    | 'quantile_over_time'
-    | 'histogram_over_time'
-  /** None for `rate` and `count_over_time`. */
-  readonly of?: Expression
-  /** Between 0 and 1, of `quantile_over_time` alone. */
-  readonly quantiles: readonly number[]
-  readonly by: readonly Field[]
-  readonly place: Place
-}
-
-/** `compare({selection}, topN, start, end)`: which values the selected spans have more often than the rest. */
-export interface Compare {
-  readonly kind: 'compare'
-  readonly selection: SpanFilter
-  readonly top: number
-  /** The selection holds only in it, in Unix nanoseconds. */
-  readonly window?: { readonly start: bigint; readonly end: bigint }
-  readonly place: Place
-}
-
-export type SecondStage =
-  | { readonly kind: 'topk' | 'bottomk'; readonly count: number; readonly place: Place }
-  | {
-      readonly kind: 'seriesFilter'
-      readonly operator: Exclude<Comparison, '=~' | '!~'>
-      readonly value: number
-      readonly place: Place
-    }

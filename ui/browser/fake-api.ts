@@ -137,6 +137,11 @@ function answerTo(
   }
   if (path === '/api/heatmap') return [200, heatmap(window, empty)]
   if (path === '/api/diagnosis') return [200, diagnosis(window)]
+  const wrong = query.get('q')?.indexOf('wrong') ?? -1
+  if (wrong >= 0) {
+    const place = { start: wrong, end: wrong + 5 }
+    return [400, { error: { code: 'BAD_INPUT', message: '"wrong" is no field and no value', place } }]
+  }
   if (path === '/api/traces') return [200, search(query, window, empty ? new Map() : traces)]
   const traceId = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path)?.[1]
   if (traceId !== undefined) return oneTrace(traceId, traces)
@@ -207,6 +212,7 @@ function search(
     limit,
     traces: matching.slice(0, limit),
     more: matching.length > limit,
+    cut: false,
     total: query.get('count') === 'true' ? matching.length : null,
     spansInWindow: matching.length === 0 ? inside.reduce((total, trace) => total + trace.spanCount, 0) : null,
   }

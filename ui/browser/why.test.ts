@@ -88,6 +88,42 @@ test('what a cell holds is told where the pointer is', async () => {
   await shows(page.locator('.scatter-hint'), /100 µs to 126 µs/)
 })
 
+test('a search becomes TraceQL, is asked as such, narrowed, and told where it is wrong', async () => {
+  const page = await open(
+    '/traces?service=pricing&min=5ms&status=error&attribute=span.tier=gold&attribute=http.status_code=500',
+  )
+  await page.getByRole('button', { name: 'Write as TraceQL' }).click()
+  const field = page.getByRole('textbox', { name: 'Query in TraceQL' })
+  const text =
+    '{ resource.service.name = "pricing" && duration >= 5ms && status = error && span.tier = "gold" && ' +
+    '(.http.status_code = "500" || .http.status_code = 500) }'
+  await until(
+    () => field.inputValue(),
+    (value) => value === text,
+  )
+  expect(queryOf(page)).toEqual({ q: text })
+  await until(
+    () => lastAsked('/api/traces').get('q'),
+    (q) => q === text,
+  )
+  await field.fill('{ .a = wrong }')
+  await field.press('Enter')
+  await shows(page.locator('.query-wrong mark'), 'wrong')
+  await shows(page.locator('.query-wrong'), /is no field and no value/)
+  await field.fill('{ status = error || .a > 1 }')
+  await field.press('Enter')
+  await page.getByRole('button', { name: 'Why slow?' }).click()
+  const first = page.getByRole('region', { name: 'What explains the selected spans' }).getByRole('listitem').first()
+  await first.getByRole('button', { name: 'Narrow' }).first().click()
+  await until(
+    () => queryOf(page)['q'],
+    (q) => q === '{ (status = error || .a > 1) && span.customer.group = "reseller" }',
+  )
+  await page.getByRole('button', { name: 'Back to the form' }).click()
+  await page.getByLabel('Service', { exact: true }).waitFor()
+  expect(queryOf(page)['q']).toBeUndefined()
+})
+
 test('failed, nothing, and an API that fails: each says so', async () => {
   const page = await open('/traces?chart=heat&area=failed')
   await shows(page.locator('.why-title'), /20 requests that failed/)

@@ -1,5 +1,11 @@
 import { apiUrl } from '../frame/base.ts'
 
+/** Of characters of a text, `end` not included. */
+export interface Place {
+  readonly start: number
+  readonly end: number
+}
+
 /** What went wrong with a question, in words for the person who asked. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
@@ -11,10 +17,13 @@ export class ApiError extends Error {
   }
   /** What to do about it. */
   readonly advice: string
-  constructor(status: number, message: string, advice: string, options?: ErrorOptions) {
+  /** Where in the query that was asked it is wrong. */
+  readonly place: Place | undefined
+  constructor(status: number, message: string, advice: string, options?: ErrorOptions & { place?: Place | undefined }) {
     super(message, options)
     this.status = status
     this.advice = advice
+    this.place = options?.place
   }
 }
 
@@ -52,7 +61,7 @@ export async function ask<Answer>(path: string, params: Params, signal: AbortSig
 }
 
 async function refusal(response: Response): Promise<ApiError> {
-  const said = messageIn(await response.text().catch(() => ''))
+  const { message: said, place } = errorIn(await response.text().catch(() => ''))
   const { status } = response
   if (status === 404) return new ApiError(status, said ?? 'Not found.', 'Check the address or the id.')
   if (status === 504 || status === 408) {
@@ -69,7 +78,8 @@ async function refusal(response: Response): Promise<ApiError> {
     )
   }
   if (status >= 400 && status < 500) {
-    return new ApiError(status, said ?? `The server refused (${status}).`, 'Change what is asked, then try again.')
+    const advice = 'Change what is asked, then try again.'
+    return new ApiError(status, said ?? `The server refused (${status}).`, advice, { place })
   }
   return new ApiError(status, said ?? `The server failed (${status}).`, 'Try again; its log says more.')
 }
@@ -78,12 +88,16 @@ async function refusal(response: Response): Promise<ApiError> {
 const sentence = (text: string): string =>
   `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 
-function messageIn(body: string): string | undefined {
+function errorIn(body: string): { readonly message?: string; readonly place?: Place } {
   try {
-    const { error } = JSON.parse(body) as { error?: { message?: unknown } }
-    return typeof error?.message === 'string' && error.message !== '' ? sentence(error.message) : undefined
+    const { error } = JSON.parse(body) as { error?: { message?: unknown; place?: Place } }
+    const message = typeof error?.message === 'string' && error.message !== '' ? sentence(error.message) : undefined
+    return {
+      ...(message === undefined ? {} : { message }),
+      ...(error?.place === undefined ? {} : { place: error.place }),
+    }
   } catch {
     // A proxy's own page, most likely: its words would help nobody.
-    return undefined
+    return {}
   }
 }

@@ -36,6 +36,8 @@ function windowed<Answer>(name: string, path: string, window: Window, params: Pa
 }
 
 export interface TraceFilter {
+  /** TraceQL; then nothing else stands beside it. */
+  readonly q?: string | undefined
   readonly service?: string | undefined
   readonly operation?: string | undefined
   readonly minDuration?: string | undefined

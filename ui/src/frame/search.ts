@@ -6,6 +6,7 @@ export interface Search {
   time?: string
   live?: string
   // traces
+  q?: string
   service?: string
   operation?: string
   min?: string
@@ -33,7 +34,7 @@ export interface Search {
 
 const lists = new Set<string>(['attribute', 'closed'])
 const singles = new Set<string>(
-  'time live service operation min max status order limit chart area of span find zoom path tab sort filter open node'.split(
+  'time live q service operation min max status order limit chart area of span find zoom path tab sort filter open node'.split(
     ' ',
   ),
 )

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState, type RefObject } from 'react'
+import { ApiError } from '../api/client.ts'
 import {
   attributeKeysQuestion,
   attributeValuesQuestion,
@@ -16,12 +17,15 @@ import { useKeys } from '../frame/keys.ts'
 import { changed, type Search } from '../frame/search.ts'
 import { parseDuration } from '../numbers/duration.ts'
 import { count, text } from '../numbers/format.ts'
-import { limitOf, limits, orderOf, orders, splitAttribute, statuses } from './filter.ts'
+import { filterOf, limitOf, limits, orderOf, orders, splitAttribute, statuses, toTraceql } from './filter.ts'
+import { QueryField } from './QueryField.tsx'
+
+const traceqlDocs = 'https://grafana.com/docs/tempo/latest/traceql/construct-traceql-queries/'
 
 type Change = Parameters<typeof changed>[1]
 
 /** The whole state is in the URL: every field writes there and reads from there. */
-export function SearchForm() {
+export function SearchForm({ error }: { error: Error | null }) {
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
   const first = useRef<HTMLInputElement>(null)
@@ -31,10 +35,34 @@ export function SearchForm() {
   }
   useKeys({
     '/': () => {
+      if (search.q !== undefined) return false
       first.current?.focus()
       first.current?.select()
+      return true
     },
   })
+  if (search.q !== undefined) {
+    const wrong = error instanceof ApiError && error.status === 400 ? error : undefined
+    return (
+      <div className="search" role="search" aria-label="Search traces">
+        <div className="search-fields">
+          <QueryField query={search.q} wrong={wrong} onSet={(q) => set({ q })} />
+          <OrderAndLimit search={search} set={set} />
+        </div>
+        <div className="search-attributes">
+          <a className="search-help" href={traceqlDocs} target="_blank" rel="noopener noreferrer">
+            TraceQL
+          </a>
+          <span className="muted">
+            finds spans by condition, by their place in the call tree, and by figures of the trace.
+          </span>
+          <button type="button" className="button button-quiet" onClick={() => set({ q: undefined })}>
+            Back to the form
+          </button>
+        </div>
+      </div>
+    )
+  }
   return (
     <div className="search" role="search" aria-label="Search traces">
       <div className="search-fields">
@@ -51,24 +79,7 @@ export function SearchForm() {
             onChange={(status) => set({ status })}
           />
         </div>
-        <div className="search-field search-short">
-          <span className="search-label">Order</span>
-          <Choice
-            label="Order"
-            value={orderOf(search)}
-            options={orders}
-            onChange={(order) => set({ order: order === 'newest' ? undefined : order })}
-          />
-        </div>
-        <div className="search-field search-tiny">
-          <span className="search-label">Limit</span>
-          <Choice
-            label="Limit"
-            value={limitOf(search)}
-            options={limits.map((value) => ({ value, label: value }))}
-            onChange={(limit) => set({ limit: limit === '100' ? undefined : limit })}
-          />
-        </div>
+        <OrderAndLimit search={search} set={set} />
       </div>
       <Attributes search={search} set={set} />
     </div>
@@ -78,6 +89,31 @@ export function SearchForm() {
 interface FieldProps {
   search: Search
   set: (change: Change) => void
+}
+
+function OrderAndLimit({ search, set }: FieldProps) {
+  return (
+    <>
+      <div className="search-field search-short">
+        <span className="search-label">Order</span>
+        <Choice
+          label="Order"
+          value={orderOf(search)}
+          options={orders}
+          onChange={(order) => set({ order: order === 'newest' ? undefined : order })}
+        />
+      </div>
+      <div className="search-field search-tiny">
+        <span className="search-label">Limit</span>
+        <Choice
+          label="Limit"
+          value={limitOf(search)}
+          options={limits.map((value) => ({ value, label: value }))}
+          onChange={(limit) => set({ limit: limit === '100' ? undefined : limit })}
+        />
+      </div>
+    </>
+  )
 }
 
 /** What is being typed; what the URL holds wins whenever that changes. */
@@ -222,6 +258,14 @@ function Attributes({ search, set }: FieldProps) {
         />
       </div>
       <ClearAll search={search} set={set} />
+      <button
+        type="button"
+        className="button button-quiet search-as-text"
+        title="The same search as text, with or, not, regular expressions and the call tree"
+        onClick={() => set({ ...noFilter, q: toTraceql(filterOf(search)) })}
+      >
+        Write as TraceQL
+      </button>
     </div>
   )
 }
@@ -248,6 +292,7 @@ export const noFilter = {
   max: undefined,
   status: undefined,
   attribute: undefined,
+  q: undefined,
 } as const
 
 function ClearAll({ search, set }: FieldProps) {

@@ -77,7 +77,7 @@ export function TracesPage() {
   return (
     <div className="traces">
       <h1 className="visually-hidden">Traces</h1>
-      <SearchForm />
+      <SearchForm error={error} />
       <div className="traces-answer">
         <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['traces'] })} />
         {error !== null && <Failed error={error} what="the traces" onRetry={() => void refetch()} />}
@@ -128,6 +128,9 @@ function Heading({ answer }: { answer: TracesAnswer }) {
         (typeof all === 'number'
           ? `${first} ${shown} of ${text(count(all))} traces`
           : `${first} ${shown} traces, ${total.isFetching ? 'counting all that match' : 'more match'}`)}
+      {answer.cut && (
+        <span className="muted">Not all traces that may match were looked at: narrow the query or the time.</span>
+      )}
       {answer.more && search.chart !== 'heat' && (
         <span className="muted">The chart shows these {shown}, and the time they lie in.</span>
       )}

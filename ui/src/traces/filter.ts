@@ -17,6 +17,7 @@ export const defaultLimit = '100'
 
 /** What the URL asks of the search. */
 export function filterOf(search: Search): TraceFilter {
+  if (search.q !== undefined) return { q: search.q }
   return {
     service: search.service,
     operation: search.operation,
@@ -35,6 +36,48 @@ export function splitAttribute(text: string): { readonly key: string; readonly v
   const at = text.indexOf('=')
   return at <= 0 ? undefined : { key: text.slice(0, at).trim(), value: text.slice(at + 1) }
 }
+
+/** The same search in TraceQL. */
+export function toTraceql(filter: TraceFilter): string {
+  if (filter.q !== undefined) return filter.q
+  const { service, operation, minDuration, maxDuration, status, attribute = [] } = filter
+  const conditions = [
+    ...(service === undefined ? [] : [`resource.service.name = ${quoted(service)}`]),
+    ...(operation === undefined ? [] : [`name = ${quoted(operation)}`]),
+    ...(minDuration === undefined ? [] : [`duration >= ${minDuration}`]),
+    ...(maxDuration === undefined ? [] : [`duration <= ${maxDuration}`]),
+    ...(status === undefined ? [] : [`status = ${status}`]),
+    ...attribute.flatMap((one) => {
+      const split = splitAttribute(one)
+      return split === undefined ? [] : [attributeIs(split.key, '=', split.value)]
+    }),
+  ]
+  return conditions.length === 0 ? '{ }' : `{ ${conditions.join(' && ')} }`
+}
+
+/** The query with one more condition, where it is about single spans; undefined where it is not. */
+export function withCondition(query: string, condition: string): string | undefined {
+  const [, inner] = /^\s*\{((?:[^{}"`]|"(?:[^"\\]|\\.)*"|`[^`]*`)*)\}\s*$/.exec(query) ?? []
+  if (inner === undefined) return undefined
+  if (inner.trim() === '') return `{ ${condition} }`
+  return `{ ${inner.includes('||') ? `(${inner.trim()})` : inner.trim()} && ${condition} }`
+}
+
+/**
+ * A condition on an attribute, with `span.` or `resource.` before its key or without a scope. Values are text in lists and
+ * links: what looks like a number or a boolean is looked for as both.
+ */
+export function attributeIs(key: string, operator: '=' | '>=' | '<', value: string): string {
+  const [, scope = '', name = key] = /^(span\.|resource\.)(.+)$/s.exec(key) ?? []
+  const field = `${scope === '' ? '.' : scope}${/^[\p{L}\p{N}_.:/-]+$/u.test(name) ? name : quoted(name)}`
+  const bare = /^(?:-?\d{1,18}(?:\.\d+)?|true|false)$/.test(value)
+  if (operator !== '=') return `${field} ${operator} ${value}`
+  return bare ? `(${field} = ${quoted(value)} || ${field} = ${value})` : `${field} = ${quoted(value)}`
+}
+
+const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+/** A text as TraceQL writes it. */
+export const quoted = (text: string): string => `"${text.replaceAll(/[\\"\n\r\t]/g, (char) => escapes[char] ?? char)}"`
 
 /** How many filters hold, for words like "without the filter". */
 export function filterCount(filter: TraceFilter): number {

@@ -19,6 +19,7 @@ import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { changed, type Search } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
+import { attributeIs, quoted, withCondition } from '../traces/filter.ts'
 
 interface Props {
   filter: TraceFilter
@@ -309,17 +310,36 @@ function Narrow({ finding, value }: { finding: Finding; value: ComparedValue }) 
 }
 
 /** What narrows a search to a value; undefined where the search has no word for it. */
-export function narrowing(
-  { level, key }: Pick<Finding, 'level' | 'key'>,
-  { is, value }: ComparedValue,
-  search: Search,
-): Partial<Search> | undefined {
-  if (is !== '=' || value === '') return undefined
-  if (level === 'field') return key === 'service' || key === 'operation' ? { [key]: value } : undefined
-  if (level === 'call') return undefined
-  const attribute = `${level}.${key}=${value}`
+function narrowing(finding: Finding, value: ComparedValue, search: Search): Partial<Search> | undefined {
+  if (search.q !== undefined) {
+    const condition = conditionOf(finding, value)
+    const q = condition === undefined ? undefined : withCondition(search.q, condition)
+    return q === undefined ? undefined : { q }
+  }
+  const { level, key } = finding
+  if (value.is !== '=' || value.value === '' || level === 'call') return undefined
+  if (level === 'field') return key === 'service' || key === 'operation' ? { [key]: value.value } : undefined
+  const attribute = `${level}.${key}=${value.value}`
   const held = search.attribute ?? []
   return held.includes(attribute) ? undefined : { attribute: [...held, attribute] }
+}
+
+/** In TraceQL; of calls there is no word for how often. */
+function conditionOf({ level, key }: Finding, { is, value }: ComparedValue): string | undefined {
+  if (is === 'failed' || level === 'call') return undefined
+  if (level === 'field') {
+    const fields: Readonly<Record<string, string>> = {
+      service: 'resource.service.name',
+      operation: 'name',
+      scope: 'instrumentation:name',
+      'status message': 'statusMessage',
+    }
+    const field = fields[key]
+    if (key === 'kind') return `kind = ${kindNames[value] ?? 'unspecified'}`
+    return field === undefined || is !== '=' ? undefined : `${field} = ${quoted(value)}`
+  }
+  const scoped = `${level}.${key}`
+  return is === 'absent' ? attributeIs(scoped, '=', '').replace(/ = "".*$/, ' = nil') : attributeIs(scoped, is, value)
 }
 
 function TimeRow({ time: { call, selectedNanos, restNanos, share } }: { time: DiagnosisTime }) {

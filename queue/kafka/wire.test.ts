@@ -50,7 +50,7 @@ describe('a batch as we read it', () => {
     const bytes = createRecordsBatch(messages, { compression }).buffer
     const [batch, ...others] = storedBatches({ batches: Buffer.concat([bytes, bytes.subarray(0, 30)]), aborted: [] })
     expect(others).toEqual([])
-    const read = readBatch(batch as never)
+    const { records: read } = readBatch(batch as never)
     expect(read.map(({ value }) => Buffer.from(value ?? []).toString())).toEqual(['x'.repeat(300), '', 'z'])
     expect(read.map(({ offset }) => offset)).toEqual([0n, 1n, 2n])
   })

@@ -3,6 +3,7 @@ import { protocolErrorsCodesById } from '@platformatic/kafka'
 import type { Registry } from 'prom-client'
 import type { Health } from '../../base/component.ts'
 import { AppError } from '../../base/errors.ts'
+import { freeAtOnce } from '../../base/free.ts'
 import type { Log } from '../../base/log.ts'
 import type { QueueRecord, QueueWriter } from '../contract.ts'
 import { batchOverhead, type BatchRecord, encodeBatch, recordBytes } from './batch.ts'
@@ -228,6 +229,8 @@ class KafkaWriter implements QueueWriter {
       const stop = this.#metrics.seconds.startTimer()
       const results = await produce(await this.#cluster.connection(node), batches, replicasTimeoutMs)
       stop()
+      // What was answered has left; before that the connection may still have it in its hands.
+      for (const { batch } of batches) freeAtOnce(batch)
       for (const { topic, partition, errorCode } of results) {
         const place = placeOf(topic, partition)
         const outgoing = taken.get(place)

@@ -15,6 +15,8 @@ export interface RunningWeft {
   readonly clickhouse: string
   /** By role, and `up` for the process that started them. */
   usage(): Readonly<Record<Role | 'up', Usage>>
+  /** Of the process that it was started with. */
+  pid(role: Role): number | undefined
   stop(): Promise<void>
 }
 
@@ -47,6 +49,7 @@ export async function startWeft(data: string, flags: readonly string[] = []): Pr
     otlpGrpc: at('otlpGrpc'),
     http: at('http'),
     clickhouse: at('clickhouse'),
+    pid: (role) => pids.get(role),
     usage: () =>
       Object.fromEntries([...pids].map(([role, each]) => [role, usageOf(each)])) as Record<Role | 'up', Usage>,
     async stop() {

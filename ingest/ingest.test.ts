@@ -12,8 +12,8 @@ import { createDiskWriter } from '../queue/disk/writer.ts'
 import type { Query } from '../store/contract.ts'
 import { startTestStore, type TestStore } from '../store/embedded/testing.ts'
 import { createBlockBuilder } from './blocks/builder.ts'
-import { createIngest } from './ingest.ts'
 import { createSetAside, listSetAside } from './set-aside.ts'
+import { startTestIngest } from './testing.ts'
 
 const never = new AbortController().signal
 
@@ -42,35 +42,26 @@ afterEach(async () => {
 })
 
 async function startIngest() {
-  const metrics = new Registry()
-  const queue = createDiskReader({ folder: join(folder, 'queue'), log: silentLog, metrics })
-  await queue.open(never)
-  const ingest = createIngest({
-    queue,
-    store: store.store.writer,
-    newBuilder: createBlockBuilder,
-    setAside: createSetAside({ folder: join(folder, 'set-aside'), store: store.store.writer }),
-    log: silentLog,
-    metrics,
-    maxWaitMs: 100,
-    timing: { deadlineMs: 5000, firstPauseMs: 50, longestPauseMs: 500 },
-  })
-  await ingest.open(never)
-  let closed = false
-  const close = async () => {
-    if (closed) return
-    closed = true
-    await ingest.close(AbortSignal.timeout(5000))
-    await queue.close(never)
-  }
-  closings.push(close)
+  const ingest = await startTestIngest(
+    async (metrics) => {
+      const queue = createDiskReader({ folder: join(folder, 'queue'), log: silentLog, metrics })
+      await queue.open(never)
+      return queue
+    },
+    {
+      store: store.store.writer,
+      newBuilder: createBlockBuilder,
+      setAside: createSetAside({ folder: join(folder, 'set-aside'), store: store.store.writer }),
+      maxWaitMs: 100,
+    },
+  )
+  closings.push(ingest.close)
   return {
-    close,
-    metric: async (name: string) => (await metrics.getSingleMetric(name)?.get())?.values[0]?.value,
+    ...ingest,
     drained: async () => {
       const until = performance.now() + 40_000
       for (;;) {
-        const [lag] = await queue.lag()
+        const [lag] = await ingest.queue.lag()
         if (lag && lag.records === 0n) return
         if (performance.now() > until) throw new Error(`${lag?.records} records are left`)
         await new Promise((resolve) => setTimeout(resolve, 20))

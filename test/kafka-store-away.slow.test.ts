@@ -133,7 +133,7 @@ async function through(
   await expectStored(kafka, cluster)
   process.stdout.write(
     `  ${outage.name} for ${outage.seconds + 2} s: MiB early ${JSON.stringify(early)}, late ${JSON.stringify(late)}; ` +
-      `drained in ${(drainedMs / 1_000).toFixed(1)} s, ${Math.round(perSecond)} spans/s\n`,
+      `drained in ${(drainedMs / 1_000).toFixed(1)} s, ${Math.round(perSecond)} spans/s, ${(perSecond / rate).toFixed(1)} times the input\n`,
   )
   for (const role of ['collector', 'ingest'] as const) expect(late[role]).toBeLessThan(early[role] * 1.1 + 32)
   // In as much time as it took to heap up, with the load going on: at twice the rate.

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError, messageOf } from '../../base/errors.ts'
+import { freeAtOnce } from '../../base/free.ts'
 import type { Log } from '../../base/log.ts'
 import type { Assignment, Lag, QueueBatch, TopicPartition } from '../contract.ts'
 import { Backlog } from './backlog.ts'
@@ -48,6 +49,8 @@ export class KafkaAssignment implements Assignment {
   /** What was fetched and not handed out: read batches, then unread ones; the first record of them is not before `#from`. */
   #records: Read[] = []
   #batches: StoredBatch[] = []
+  /** Memory of the batches that were read; `#records` are of the last one. */
+  #unpacked: Uint8Array[] = []
   #from = -1n
   /** From where on to fetch. */
   #position = -1n
@@ -112,6 +115,7 @@ export class KafkaAssignment implements Assignment {
     stops: readonly AbortSignal[],
   ): Promise<QueueBatch> {
     const until = performance.now() + maxWaitMs
+    this.#free()
     if (from !== this.#from) this.#seek(from)
     for (let tries = 0; ; tries++) {
       for (const stop of stops) stop.throwIfAborted()
@@ -126,6 +130,13 @@ export class KafkaAssignment implements Assignment {
       })
       await orAborted(this.#fetching, stops)
     }
+  }
+
+  /** What was handed out is given back with the next read. */
+  #free(): void {
+    const kept = this.#records.length > 0 ? this.#unpacked.splice(-1) : []
+    for (const bytes of this.#unpacked) freeAtOnce(bytes)
+    this.#unpacked = kept
   }
 
   #seek(from: bigint): void {
@@ -175,7 +186,9 @@ export class KafkaAssignment implements Assignment {
   #recordsOf(batch: StoredBatch): Read[] {
     const { foreign } = this.#options
     try {
-      return readBatch(batch).map((stored) => ({ offset: stored.offset, ...received(stored, foreign) }))
+      const { records, unpacked } = readBatch(batch)
+      if (unpacked) this.#unpacked.push(unpacked)
+      return records.map((stored) => ({ offset: stored.offset, ...received(stored, foreign) }))
     } catch (error) {
       // As one record, so that what is there is kept and the rest of the partition goes on.
       const facts = { key: null, value: batch.bytes, headers: [], timestamp: batch.bytes.readBigInt64BE(35) }

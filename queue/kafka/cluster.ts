@@ -8,7 +8,7 @@ import {
   parseBroker,
 } from '@platformatic/kafka'
 import { AppError } from '../../base/errors.ts'
-import { answered, refusalOf, unavailable } from './failure.ts'
+import { answered, unavailable } from './failure.ts'
 import { clientId, connectionOptions, type KafkaOptions } from './options.ts'
 
 type MetadataResponse = Awaited<ReturnType<typeof metadataV12.parseResponse>>
@@ -59,21 +59,23 @@ export class Cluster {
   }
 
   /**
-   * Asks until the cluster answers; when it does not, or does not let us in, everything is closed.
+   * Asks until the cluster answers, or `withinMs` is over.
    *
-   * @throws AppError UNAVAILABLE after `withinMs`; at once UNAUTHORIZED, FORBIDDEN, or what `ask` says is for good
+   * @returns why it does not answer yet; undefined once it did
+   * @throws AppError UNAUTHORIZED, FORBIDDEN, or what `ask` says is for good, at once; everything is closed then
    */
-  async untilAnswered(withinMs: number, signal: AbortSignal, ask: () => Promise<void>): Promise<void> {
+  async untilAnswered(withinMs: number, signal: AbortSignal, ask: () => Promise<void>): Promise<AppError | undefined> {
     for (const until = performance.now() + withinMs; ; await pause(retryDelayMs)) {
       signal.throwIfAborted()
       try {
         await ask()
-        return
+        return undefined
       } catch (error) {
-        const forGood = refusalOf(error) !== undefined || (error instanceof AppError && !error.retry)
-        if (!forGood && performance.now() < until) continue
+        const why = unavailable(`cannot use Kafka at ${this.options.brokers.join(', ')}`, error)
+        if (why.retry && performance.now() < until) continue
+        if (why.retry) return why
         await this.close()
-        throw unavailable(`cannot use Kafka at ${this.options.brokers.join(', ')}`, error)
+        throw why
       }
     }
   }

@@ -33,11 +33,26 @@ const refusals: Readonly<Record<string, 'UNAUTHORIZED' | 'FORBIDDEN'>> = {
   CLUSTER_AUTHORIZATION_FAILED: 'FORBIDDEN',
 }
 
-/** UNAUTHORIZED or FORBIDDEN where the cluster does not let us in: nothing that waiting would change soon. */
+/** What Node says of a certificate that will not do (its X509 certificate error codes, and names that do not match). */
+const certificateErrors: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REJECTED',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'HOSTNAME_MISMATCH',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** UNAUTHORIZED or FORBIDDEN where the cluster does not let us in, or we do not trust it: nothing that waiting would change soon. */
 export function refusalOf(error: unknown): 'UNAUTHORIZED' | 'FORBIDDEN' | undefined {
   for (const { apiId, code } of chain(error)) {
     if (apiId !== undefined && refusals[apiId]) return refusals[apiId]
-    if (code === 'PLT_KFK_AUTHENTICATION') return 'UNAUTHORIZED'
+    if (code === 'PLT_KFK_AUTHENTICATION' || certificateErrors.has(code ?? '')) return 'UNAUTHORIZED'
   }
   return undefined
 }

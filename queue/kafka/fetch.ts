@@ -83,8 +83,7 @@ function parse(_correlation: number, apiKey: number, apiVersion: number, reader:
         partition.readInt32()
         const size = partition.readUnsignedVarInt() - 1
         if (size > 0) {
-          // A copy: what the reader has is the connection's own buffer.
-          fetched.batches = Buffer.from(partition.buffer.slice(partition.position, partition.position + size))
+          fetched.batches = partition.buffer.slice(partition.position, partition.position + size)
           partition.skip(size)
         }
         readKnownTaggedFields(partition, {})

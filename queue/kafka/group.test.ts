@@ -1,11 +1,9 @@
 import { createPartitionsV3, deleteRecordsV2, ListOffsetTimestamps, Producer } from '@platformatic/kafka'
-import { Registry } from 'prom-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { silentLog } from '../../base/log.ts'
 import type { Nanos, TenantId } from '../../base/units.ts'
-import { createIngest } from '../../ingest/ingest.ts'
 import { createFakeBuilder } from '../../ingest/delivery/fakes/builder.ts'
 import { FakeStore } from '../../ingest/delivery/fakes/store.ts'
+import { startTestIngest } from '../../ingest/testing.ts'
 import { eventually } from '../../test/weft.ts'
 import { describeWithKafka } from '../../test/kafka/testing.ts'
 import type { QueueRecord, QueueWriter } from '../contract.ts'
@@ -49,10 +47,7 @@ describeWithKafka('queue/kafka: the consumer group, through delivery', (address)
 
   /** One ingest process, as far as the queue knows. */
   async function member(options: Parameters<KafkaBench['reader']>[0] = {}) {
-    const metrics = new Registry()
-    const queue = await bench.reader({ ...options, metrics })
-    const ingest = createIngest({
-      queue,
+    const ingest = await startTestIngest((metrics) => bench.reader({ ...options, metrics }), {
       store: store.writer(() => 'well'),
       newBuilder: createFakeBuilder,
       setAside: {
@@ -62,24 +57,11 @@ describeWithKafka('queue/kafka: the consumer group, through delivery', (address)
           return Promise.resolve()
         },
       },
-      log: silentLog,
-      metrics,
       maxRows: 50,
       maxWaitMs: 20,
-      timing: { deadlineMs: 2000, firstPauseMs: 10, longestPauseMs: 100 },
     })
-    await ingest.open(never)
-    let closed = false
-    const close = async () => {
-      if (closed) return
-      closed = true
-      await ingest.close(AbortSignal.timeout(5000))
-      await queue.close(never)
-    }
-    closings.push(close)
-    const metric = async (name: string) =>
-      (await metrics.getSingleMetric(name)?.get())?.values.reduce((sum, { value }) => sum + value, 0) ?? 0
-    return { close, metric, queue, partitions: () => metric('weft_queue_partitions') }
+    closings.push(ingest.close)
+    return { ...ingest, partitions: () => ingest.metric('weft_queue_partitions') }
   }
 
   async function send(count: number): Promise<void> {

@@ -31,7 +31,7 @@ export interface KafkaReaderOptions extends KafkaOptions {
   readonly rebalanceMs?: number
   /** How often it is looked for partitions that were added and topics that were made anew; default 10 s. */
   readonly lookMs?: number
-  /** `open` rejects when the cluster did not answer by then; default 15 s. */
+  /** `open` waits so long for the cluster, and goes on without it then; default 5 s. */
   readonly openWithinMs?: number
   readonly log: Log
   readonly metrics: Registry
@@ -39,6 +39,7 @@ export interface KafkaReaderOptions extends KafkaOptions {
 
 const requestTimeoutMs = 5_000
 const retryDelayMs = 250
+const waitingForTopics = 'waiting for the topics to be made'
 
 /**
  * The reading side on Kafka: a member of a consumer group, of which there may be any number in any number of processes.
@@ -59,7 +60,7 @@ class KafkaReader implements QueueReader {
   readonly #current = new Set<KafkaAssignment>()
   #requestIdOf: RequestIdOf | undefined
   #state: 'new' | 'open' | 'closed' = 'new'
-  #waiting: string | undefined = 'waiting for the Kafka topics to be made'
+  #waiting: string | undefined = waitingForTopics
   #ready: Assignment[] = []
   #wake = () => {}
   #working: Promise<unknown> = Promise.resolve()
@@ -91,9 +92,13 @@ class KafkaReader implements QueueReader {
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka reader was opened twice')
     this.#requestIdOf = await loadRequestIdOf()
-    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, () =>
+    const away = await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 5_000, signal, () =>
       this.#cluster.refresh(this.#topics),
     )
+    if (away) {
+      this.#log.warn({ error: away.message }, 'starting without Kafka: nothing is read until it answers')
+      this.#waiting = wordsOf(away)
+    }
     this.#state = 'open'
     this.#working = this.#join()
   }
@@ -149,7 +154,12 @@ class KafkaReader implements QueueReader {
   async #join(): Promise<void> {
     while (this.#state === 'open' && this.#topics.some((topic) => !this.#cluster.topic(topic))) {
       await this.#pause()
-      await this.#cluster.refresh(this.#topics).catch(() => {})
+      try {
+        await this.#cluster.refresh(this.#topics)
+        this.#waiting = waitingForTopics
+      } catch (error) {
+        this.#waiting = wordsOf(error)
+      }
     }
     this.#waiting = undefined
     if (this.#state === 'open') this.#membership.start()

@@ -71,7 +71,7 @@ describeWithKafka('queue/kafka: TLS and SASL', () => {
 
   test('a certificate of an unknown authority is refused', async () => {
     await expect(roundTrip(ports.SSL, { tls: {} })).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
+      code: 'UNAUTHORIZED',
       message: expect.stringMatching(/self-signed certificate/),
     })
   })

@@ -1,6 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
+import { compressionsAlgorithms } from '@platformatic/kafka'
 import { messageOf } from '../../base/errors.ts'
+import { checksumOf } from './checksum.ts'
 import type { Fetched } from './fetch.ts'
 import type { KafkaRecord } from './record.ts'
 
@@ -21,6 +22,12 @@ export interface StoredRecord extends KafkaRecord {
   readonly offset: bigint
 }
 
+export interface ReadBatch {
+  readonly records: readonly StoredRecord[]
+  /** What was decompressed for them, and is theirs alone: whoever is done with the records may free it. */
+  readonly unpacked: Uint8Array | undefined
+}
+
 const headBytes = 61
 const magicAt = 16
 const checkedFrom = 21
@@ -28,6 +35,8 @@ const compressionMask = 7
 const appendTime = 8
 const transactional = 16
 const control = 32
+/** A batch of ours is not larger (writer.ts): it comes in one piece, of which the kernel gives what is written to. */
+const chunkSize = 1024 * 1024
 /** A batch that unpacks to more is not read: no producer's is a tenth of that. */
 const maxUnpackedBytes = 256 * 1024 * 1024
 
@@ -59,14 +68,16 @@ export function storedBatches({ batches, aborted }: Fetched): StoredBatch[] {
 }
 
 /** @throws Error that says why the batch cannot be read */
-export function readBatch({ first, bytes }: StoredBatch): StoredRecord[] {
+export function readBatch({ first, bytes }: StoredBatch): ReadBatch {
   const magic = bytes.readInt8(magicAt)
   if (magic !== 2) throw new Error(`records in the format ${magic} of an old Kafka`)
-  if (crc32c(bytes.subarray(checkedFrom)) !== bytes.readUInt32BE(17)) throw new Error('checksum does not match')
+  if (checksumOf(bytes.subarray(checkedFrom)) !== bytes.readUInt32BE(17)) throw new Error('checksum does not match')
   const attributes = bytes.readInt16BE(checkedFrom)
   const [base, latest] = [bytes.readBigInt64BE(27), bytes.readBigInt64BE(35)]
   const count = bytes.readInt32BE(57)
-  const reader = new RecordReader(unpack(attributes & compressionMask, bytes.subarray(headBytes)))
+  const packed = bytes.subarray(headBytes)
+  const plain = unpack(attributes & compressionMask, packed)
+  const reader = new RecordReader(plain)
   const records: StoredRecord[] = []
   for (let i = 0; i < count; i++) {
     const { timestampDelta, offsetDelta, ...record } = reader.record()
@@ -74,11 +85,17 @@ export function readBatch({ first, bytes }: StoredBatch): StoredRecord[] {
     const timestamp = (attributes & appendTime) !== 0 ? latest : base + BigInt(timestampDelta)
     records.push({ ...record, offset: first + BigInt(offsetDelta), timestamp })
   }
-  return records
+  return { records, unpacked: plain === packed ? undefined : wholeOf(plain) }
+}
+
+/** All the memory that was taken for it, if that is not shared with others. */
+function wholeOf(plain: Uint8Array): Uint8Array | undefined {
+  const { buffer } = plain
+  return buffer.byteLength === plain.length || buffer.byteLength === chunkSize ? new Uint8Array(buffer) : undefined
 }
 
 function unpack(compression: number, packed: Buffer): Uint8Array {
-  const limit = { maxOutputLength: maxUnpackedBytes, chunkSize: 256 * 1024 }
+  const limit = { maxOutputLength: maxUnpackedBytes, chunkSize }
   try {
     switch (compression) {
       case 0:

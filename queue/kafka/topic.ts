@@ -17,9 +17,17 @@ export interface TopicOptions {
 const usualMaxMessageBytes = 1_048_588
 const createTimeoutMs = 10_000
 
-/** The topic as it is, or made if there is none. Waits until its partitions have leaders. */
+/** How long leaders are waited for, in ms. */
+const leadersWithinMs = 5_000
+
+/**
+ * The topic as it is, or made if there is none, once its partitions have leaders.
+ *
+ * @throws AppError UNAVAILABLE when they have none for a while; BAD_INPUT when it cannot be made as asked for
+ */
 export async function ensureTopic(cluster: Cluster, name: string, options: TopicOptions, log: Log): Promise<Topic> {
-  for (let created = false; ; await pause(100)) {
+  const until = performance.now() + leadersWithinMs
+  for (let created = false; performance.now() < until; await pause(100)) {
     await cluster.refresh([name])
     const topic = cluster.topic(name)
     if (topic && topic.leaders.length > 0 && !topic.leaders.includes(-1)) return topic
@@ -27,6 +35,7 @@ export async function ensureTopic(cluster: Cluster, name: string, options: Topic
     await createTopic(cluster, name, options, log)
     created = true
   }
+  throw new AppError('UNAVAILABLE', `partitions of Kafka's topic ${name} have no leader`)
 }
 
 async function createTopic(cluster: Cluster, name: string, options: TopicOptions, log: Log): Promise<void> {

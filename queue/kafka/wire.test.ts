@@ -9,8 +9,9 @@ import {
 } from '@platformatic/kafka'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePort } from '../../test/kafka/broker.ts'
+import { freePort, startBroker } from '../../test/kafka/broker.ts'
 import { describeWithKafka } from '../../test/kafka/testing.ts'
+import { eventually } from '../../test/weft.ts'
 import { firstAssignment, numbered, readAll } from '../contract.suite.ts'
 import { batchOverhead, type BatchRecord, encodeBatch, recordBytes } from './batch.ts'
 import { readBatch, storedBatches } from './stored.ts'
@@ -50,7 +51,7 @@ describe('a batch as we read it', () => {
     const bytes = createRecordsBatch(messages, { compression }).buffer
     const [batch, ...others] = storedBatches({ batches: Buffer.concat([bytes, bytes.subarray(0, 30)]), aborted: [] })
     expect(others).toEqual([])
-    const read = readBatch(batch as never)
+    const { records: read } = readBatch(batch as never)
     expect(read.map(({ value }) => Buffer.from(value ?? []).toString())).toEqual(['x'.repeat(300), '', 'z'])
     expect(read.map(({ offset }) => offset)).toEqual([0n, 1n, 2n])
   })
@@ -74,15 +75,30 @@ describe('a batch as we read it', () => {
   })
 })
 
-describe('without a broker', () => {
-  test('opening rejects UNAVAILABLE and says where', async () => {
-    const bench = new KafkaBench(`127.0.0.1:${await freePort()}`)
-    const writing = bench.writer({ openWithinMs: 500 })
-    await expect(writing).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-      message: expect.stringContaining(bench.address),
-    })
-    await expect(bench.reader({ openWithinMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+describeWithKafka('queue/kafka: a broker that is away at the start', () => {
+  test('nothing is accepted without it, health says why, and all goes on once it is there', async () => {
+    const port = await freePort()
+    const bench = new KafkaBench(`127.0.0.1:${port}`, { openWithinMs: 300, lookMs: 200 })
+    const [writer, reader] = [await bench.writer({ partitions: 1 }), await bench.reader()]
+    for (const one of [writer, reader]) {
+      expect(one.health()).toEqual({ ok: false, reason: expect.stringContaining(String(port)) })
+    }
+    await expect(writer.append([numbered(1)], never)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    // Whatever its size: it is not known what the topic takes, and what is too large is refused for good.
+    expect(writer.maxRecordBytes).toBe(Infinity)
+    const broker = await startBroker({ port })
+    try {
+      await eventually(() => Promise.resolve(writer.health().ok))
+      await writer.append([numbered(2)], never)
+      expect(writer.maxRecordBytes).toBeLessThan(2 ** 20)
+      const assignment = await firstAssignment(reader)
+      expect((await readAll(assignment, 0n, 1)).map(({ body }) => body)).toEqual([numbered(2).body])
+      expect(reader.health()).toEqual({ ok: true })
+      expect(bench.lines.map(({ message }) => message)).toContain('Kafka answers again')
+    } finally {
+      await bench.destroy()
+      await broker.destroy()
+    }
   })
 })
 

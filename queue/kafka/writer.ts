@@ -3,11 +3,12 @@ import { protocolErrorsCodesById } from '@platformatic/kafka'
 import type { Registry } from 'prom-client'
 import type { Health } from '../../base/component.ts'
 import { AppError } from '../../base/errors.ts'
+import { freeAtOnce } from '../../base/free.ts'
 import type { Log } from '../../base/log.ts'
 import type { QueueRecord, QueueWriter } from '../contract.ts'
 import { batchOverhead, type BatchRecord, encodeBatch, recordBytes } from './batch.ts'
 import { Cluster } from './cluster.ts'
-import { wordsOf } from './failure.ts'
+import { unavailable, wordsOf } from './failure.ts'
 import { writerMetrics } from './metrics.ts'
 import { defaultTopics, type KafkaOptions } from './options.ts'
 import { type Append, Outbox, type Outgoing, partsOf, placeOf } from './outbox.ts'
@@ -20,7 +21,7 @@ export interface KafkaWriterOptions extends KafkaOptions, TopicOptions {
   readonly maxOutstandingBytes?: number
   /** An append that is not confirmed by then rejects UNAVAILABLE; default 10 s. */
   readonly appendWithinMs?: number
-  /** `open` rejects when the cluster did not answer by then; default 15 s. */
+  /** `open` waits so long for the cluster, and goes on without it then; default 5 s. */
   readonly openWithinMs?: number
   readonly log: Log
   readonly metrics: Registry
@@ -82,23 +83,21 @@ class KafkaWriter implements QueueWriter {
     this.#metrics = writerMetrics(options.metrics, () => this.#outbox.bytes)
   }
 
+  /** Without limit until the cluster was asked: nothing is cut or refused for good by a limit that nobody knows. */
   get maxRecordBytes(): number {
+    if (this.#asked === -Infinity) return Infinity
     return Math.min(...this.#topics.map((topic) => this.#limitOf(topic))) - batchOverhead - recordOverhead
   }
 
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new AppError('BUG', 'BUG: the Kafka writer was opened twice')
-    await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 15_000, signal, async () => {
-      for (const topic of this.#topics) {
-        await ensureTopic(this.#cluster, topic, this.#options, this.#log)
-        const limit = await maxMessageBytes(this.#cluster, topic, this.#log)
-        const rule = `Kafka's topic ${topic} takes ${limit} bytes at most (max.message.bytes): too little`
-        if (limit < leastLimit) throw new AppError('BAD_INPUT', rule)
-      }
-      await this.#ask()
-    })
+    const away = await this.#cluster.untilAnswered(this.#options.openWithinMs ?? 5_000, signal, () => this.#ask())
     this.#state = 'open'
     this.#sweep = setInterval(() => this.#expire(), 100)
+    if (!away) return
+    this.#log.warn({ error: away.message }, 'starting without Kafka: requests are refused until it answers')
+    this.#trouble = { since: -Infinity, reason: wordsOf(away), reachable: false }
+    this.#reachAgain()
   }
 
   append(records: readonly QueueRecord[], signal: AbortSignal): Promise<void> {
@@ -228,6 +227,8 @@ class KafkaWriter implements QueueWriter {
       const stop = this.#metrics.seconds.startTimer()
       const results = await produce(await this.#cluster.connection(node), batches, replicasTimeoutMs)
       stop()
+      // What was answered has left; before that the connection may still have it in its hands.
+      for (const { batch } of batches) freeAtOnce(batch)
       for (const { topic, partition, errorCode } of results) {
         const place = placeOf(topic, partition)
         const outgoing = taken.get(place)
@@ -293,6 +294,10 @@ class KafkaWriter implements QueueWriter {
   #mend(reason: string): void {
     if (!this.#trouble) this.#log.warn({ error: reason }, 'Kafka did not take a batch, trying again')
     this.#trouble = { since: this.#trouble?.since ?? performance.now(), reason, reachable: true }
+    this.#reachAgain()
+  }
+
+  #reachAgain(): void {
     this.#mending ??= this.#reach().finally(() => {
       this.#mending = undefined
       // Nothing is left that failed; whether it works again the next append will show.
@@ -306,15 +311,22 @@ class KafkaWriter implements QueueWriter {
       await pause(retryDelayMs)
       try {
         await this.#ask()
+        if (!this.#trouble?.reachable) this.#log.info({}, 'Kafka answers again')
         return
       } catch (error) {
-        const since = this.#trouble?.since ?? performance.now()
-        this.#trouble = { since, reason: wordsOf(error), reachable: false }
+        const reason = wordsOf(error)
+        const isNew = reason !== this.#trouble?.reason
+        this.#trouble = { since: this.#trouble?.since ?? performance.now(), reason, reachable: false }
+        if (isNew && !unavailable('', error).retry)
+          this.#log.error({ error: reason }, 'Kafka cannot be used, and not for being away: trying again')
       }
     }
   }
 
   async #ask(): Promise<void> {
+    // Made once: a topic that is deleted under a running writer was deleted by somebody who meant it.
+    if (this.#asked === -Infinity)
+      for (const topic of this.#topics) await ensureTopic(this.#cluster, topic, this.#options, this.#log)
     await this.#cluster.refresh(this.#topics)
     await this.#readLimits()
     this.#asked = performance.now()
@@ -337,6 +349,8 @@ class KafkaWriter implements QueueWriter {
   async #readLimits(): Promise<void> {
     for (const topic of this.#topics) {
       const told = await maxMessageBytes(this.#cluster, topic, this.#log)
+      const rule = `Kafka's topic ${topic} takes ${told} bytes at most (max.message.bytes): too little`
+      if (told < leastLimit) throw new AppError('BAD_INPUT', rule)
       // What was learned holds until the setting is changed.
       if (told !== this.#limits.get(topic)?.told) this.#limits.set(topic, { told, learned: told })
     }

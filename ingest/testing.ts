@@ -6,9 +6,9 @@ import { createIngest, type IngestOptions } from './ingest.ts'
 export interface TestIngest {
   readonly queue: QueueReader
   /** Closes ingest and its queue; a second time it does nothing. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
   /** The sum of a metric over its labels. */
-  metric(name: string): Promise<number>
+  readonly metric: (name: string) => Promise<number>
 }
 
 /**

@@ -309,11 +309,11 @@ export class Conditions {
     const { name, place } = intrinsic
     if (literal.type === 'nil') return nilness(intrinsic, operator)
     const mismatch = (): never => {
-      throw new TraceqlError(`${name} is never ${article(literal.type)}`, literal.place)
+      throw new TraceqlError(`the field ${name} is never ${article(literal.type)}`, literal.place)
     }
     const ordered = (allowed: readonly string[], value: number): string => {
       if (operator !== '=' && operator !== '!=')
-        throw new TraceqlError(`${name} is compared with = and != only`, literal.place)
+        throw new TraceqlError(`the field ${name} is compared with = and != only`, literal.place)
       return compared(allowed[0] ?? '', operator, String(value))
     }
     const text = texts[name]
@@ -369,7 +369,9 @@ export class Conditions {
       default:
     }
     throw new TraceqlError(
-      name === 'nestedSetParent' ? 'nestedSetParent is compared with 0 or -1 only' : `${name} is not supported`,
+      name === 'nestedSetParent'
+        ? 'nestedSetParent is compared with 0 or -1 only'
+        : `the field ${name} is not supported`,
       place,
     )
   }
@@ -437,7 +439,7 @@ export class Conditions {
 
   #numericIntrinsic({ name, place }: Intrinsic): Value {
     if (name === 'span:duration') return { sql: 'duration_ns', defined: 'true' }
-    throw new TraceqlError(`${name} is no number to compute with`, place)
+    throw new TraceqlError(`the field ${name} is no number to compute with`, place)
   }
 
   #own({ scope, key, ofParent, place }: Attribute): { readonly names: readonly string[]; readonly at: number } {

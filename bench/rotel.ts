@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, globSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startTestStore } from '../store/embedded/testing.ts'
+import { pythonWith } from '../test/python.ts'
 import { ask, askNumber } from './clickhouse.ts'
 import { benchBodies, sendLoad } from './generator.ts'
 import { usageOf } from './processes.ts'
@@ -20,18 +20,14 @@ export interface Rotel {
 
 /** Installs Rotel into a virtual environment of its own; undefined, with the reason on stderr, where it cannot be had. */
 export async function installRotel(): Promise<Rotel | undefined> {
-  const folder = join(tmpdir(), `weft-bench-rotel-${version}`)
-  const find = () => globSync(join(folder, 'lib/python*/site-packages/rotel/rotel-agent'))[0]
+  let folder: string
   try {
-    if (find() === undefined) {
-      await run('python3', ['-m', 'venv', folder])
-      await run(join(folder, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', `rotel==${version}`])
-    }
+    folder = await pythonWith('rotel', version)
   } catch (error) {
     process.stderr.write(`Rotel cannot be installed, so there is no R: ${String(error)}\n`)
     return undefined
   }
-  const program = find()
+  const program = globSync(join(folder, 'lib/python*/site-packages/rotel/rotel-agent'))[0]
   if (program === undefined || !existsSync(program)) {
     process.stderr.write('Rotel has no program for this machine, so there is no R.\n')
     return undefined
@@ -183,12 +179,6 @@ async function freePort(): Promise<number> {
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('BUG: a server without a port')
   return address.port
-}
-
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const [code] = (await once(child, 'exit')) as [number | null]
-  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}`)
 }
 
 const map = 'Map(LowCardinality(String), String)'

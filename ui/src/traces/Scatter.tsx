@@ -1,14 +1,12 @@
-import 'uplot/dist/uPlot.min.css'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useMemo, useState } from 'react'
 import uPlot from 'uplot'
 import type { TraceSummary } from '../../../query-api/types.ts'
 import { colourIndex } from '../colour/service.ts'
 import { Swatch } from '../design/Figure.tsx'
-import { readPalette } from '../design/palette.ts'
-import { useTheme } from '../frame/theme.ts'
+import type { Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
 import { clock, fraction, toMs, utc } from '../time/format.ts'
-import { durationOverTime } from './axes.ts'
+import { useChart } from './chart.ts'
 
 interface Props {
   traces: readonly TraceSummary[]
@@ -37,50 +35,20 @@ const reach = 24
 /** Duration over time, one mark a trace: click opens, drag selects a range of time. */
 export function Scatter(props: Props) {
   const { traces, marked } = props
-  const theme = useTheme()
-  const place = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot>(undefined)
-  const latest = useRef(props)
-  const [hovered, setHovered] = useState<{ point: Point; left: number; top: number }>()
+  const [hovered, setHovered] = useState<{ point: Point; left: number; top: number; width: number }>()
   const points = useMemo(() => toPoints(traces), [traces])
   const { from, to } = props.cut ? extent(points) : props
-  const state = useRef({ points, marked })
-
-  useEffect(() => {
-    latest.current = props
-  })
-  useEffect(() => {
-    state.current = { points, marked }
-    plot.current?.redraw(false)
-  }, [points, marked])
-
-  useEffect(() => {
-    const box = place.current
-    if (box === null) return
-    const chart = new uPlot(
-      options(box.clientWidth, box.clientHeight, () => state.current, {
-        hover: (point, left, top) => {
-          setHovered(point === undefined ? undefined : { point, left, top })
-          latest.current.onMark(point?.trace.traceId)
-        },
-        open: (point) => latest.current.onOpen(point.trace.traceId),
-        select: (a, b) => latest.current.onRange(a, b),
-      }),
-      toData(points, from, to),
-      box,
-    )
-    plot.current = chart
-    const watch = new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: box.clientHeight }))
-    watch.observe(box)
-    return () => {
-      watch.disconnect()
-      chart.destroy()
-      plot.current = undefined
-    }
-    // Made anew for another theme only; data and window are set below.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [theme])
-  useEffect(() => plot.current?.setData(toData(points, from, to)), [points, from, to])
+  const data = useMemo(() => toData(points, from, to), [points, from, to])
+  const place = useChart({ props, points, marked }, data, marked, (palette, state) =>
+    parts(palette, state, {
+      hover: (point, left, top, width) => {
+        setHovered(point === undefined ? undefined : { point, left, top, width })
+        state().props.onMark(point?.trace.traceId)
+      },
+      open: (point) => state().props.onOpen(point.trace.traceId),
+      select: (a, b) => state().props.onRange(a, b),
+    }),
+  )
 
   return (
     <figure
@@ -88,7 +56,7 @@ export function Scatter(props: Props) {
       aria-label={`Duration over time of ${traces.length} traces; the table below lists them`}
     >
       <div className="scatter-plot" ref={place} />
-      {hovered !== undefined && <Hint {...hovered} width={place.current?.clientWidth ?? 0} />}
+      {hovered !== undefined && <Hint {...hovered} />}
       <figcaption className="scatter-caption">
         Duration over local time. Click opens, drag selects a range.
         <span className="scatter-key">
@@ -130,33 +98,20 @@ const toData = (points: readonly Point[], from: number, to: number): uPlot.Align
 }
 
 interface Reactions {
-  hover: (point: Point | undefined, left: number, top: number) => void
+  hover: (point: Point | undefined, left: number, top: number, width: number) => void
   open: (point: Point) => void
   /** Unix milliseconds. */
   select: (from: number, to: number) => void
 }
 
-function options(
-  width: number,
-  height: number,
+function parts(
+  palette: Palette,
   state: () => { points: readonly Point[]; marked: string | undefined },
   react: Reactions,
-): uPlot.Options {
-  const palette = readPalette()
+): ReturnType<Parameters<typeof useChart>[3]> {
   let dragged = false
   return {
-    width,
-    height,
-    padding: [8, 16, 0, 0],
-    legend: { show: false },
-    cursor: {
-      x: false,
-      y: false,
-      points: { show: false },
-      drag: { x: true, y: false, setScale: false, dist: 6 },
-    },
-    ...durationOverTime(palette),
-    series: [{}, { paths: () => null, points: { show: false } }],
+    drag: { x: true, y: false },
     hooks: {
       ready: [
         (chart) => {
@@ -166,9 +121,10 @@ function options(
             const point = event.buttons === 0 ? at(event) : undefined
             chart.over.dataset['near'] = String(point !== undefined)
             const left = point === undefined ? 0 : chart.valToPos(point.x, 'x')
-            react.hover(point, left + chart.over.offsetLeft, point === undefined ? 0 : chart.valToPos(point.y, 'y'))
+            const top = point === undefined ? 0 : chart.valToPos(point.y, 'y')
+            react.hover(point, left + chart.over.offsetLeft, top, chart.root.clientWidth)
           })
-          chart.over.addEventListener('mouseleave', () => react.hover(undefined, 0, 0))
+          chart.over.addEventListener('mouseleave', () => react.hover(undefined, 0, 0, 0))
           chart.over.addEventListener('mousedown', () => (dragged = false))
           chart.over.addEventListener('click', (event) => {
             const point = dragged ? undefined : at(event)
@@ -206,7 +162,7 @@ function nearest(chart: uPlot, points: readonly Point[], left: number, top: numb
 function drawPoints(
   chart: uPlot,
   { points, marked }: { points: readonly Point[]; marked: string | undefined },
-  palette: ReturnType<typeof readPalette>,
+  palette: Palette,
 ): void {
   const { ctx } = chart
   const ratio = uPlot.pxRatio

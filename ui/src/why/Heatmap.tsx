@@ -1,13 +1,11 @@
-import 'uplot/dist/uPlot.min.css'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useMemo, useState } from 'react'
 import uPlot from 'uplot'
 import type { HeatmapAnswer } from '../../../query-api/types.ts'
-import { readPalette, type Palette } from '../design/palette.ts'
-import { useTheme } from '../frame/theme.ts'
+import type { Palette } from '../design/palette.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { clock } from '../time/format.ts'
-import { durationOverTime } from '../traces/axes.ts'
-import { slowRow, type Area, type Box } from './area.ts'
+import { useChart } from '../traces/chart.ts'
+import { areaToUrl, slowRow, type Area, type Box } from './area.ts'
 
 interface Props {
   map: HeatmapAnswer
@@ -27,43 +25,12 @@ interface Cell {
 /** Durations over time, darker where more spans are, red where they fail. Dragging selects an area. */
 export function Heatmap(props: Props) {
   const { map, what, area } = props
-  const theme = useTheme()
-  const place = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot>(undefined)
-  const latest = useRef(props)
   const grid = useMemo(() => new Grid(map), [map])
-  const state = useRef({ grid, area })
   const [hovered, setHovered] = useState<Hovered>()
-
-  useEffect(() => {
-    latest.current = props
-  })
-  useEffect(() => {
-    state.current = { grid, area }
-    plot.current?.redraw(false)
-  }, [grid, area])
-  useEffect(() => {
-    const box = place.current
-    if (box === null) return
-    const chart = new uPlot(
-      options(box.clientWidth, box.clientHeight, () => state.current, {
-        hover: setHovered,
-        select: (area) => latest.current.onSelect(area),
-      }),
-      state.current.grid.data,
-      box,
-    )
-    plot.current = chart
-    const watch = new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: box.clientHeight }))
-    watch.observe(box)
-    return () => {
-      watch.disconnect()
-      chart.destroy()
-      plot.current = undefined
-    }
-    // Made anew for another theme only; the data are set below.
-  }, [theme])
-  useEffect(() => plot.current?.setData(grid.data), [grid])
+  const mark = area === undefined ? '' : areaToUrl(area)
+  const place = useChart({ grid, area, onSelect: props.onSelect }, grid.data, mark, (palette, state) =>
+    parts(palette, state, { hover: setHovered, select: (box) => state().onSelect(box) }),
+  )
 
   const total = `${text(count(map.spans))} ${what}`
   return (
@@ -157,27 +124,14 @@ interface Reactions {
   select: (area: Box) => void
 }
 
-function options(
-  width: number,
-  height: number,
+function parts(
+  palette: Palette,
   state: () => { grid: Grid; area: Area | undefined },
   react: Reactions,
-): uPlot.Options {
-  const palette = readPalette()
+): ReturnType<Parameters<typeof useChart>[3]> {
   return {
-    width,
-    height,
-    padding: [8, 16, 0, 0],
-    legend: { show: false },
-    cursor: {
-      x: false,
-      y: false,
-      points: { show: false },
-      // Where one goes only to one side, the other is taken whole.
-      drag: { x: true, y: true, uni: 16, setScale: false, dist: 6 },
-    },
-    ...durationOverTime(palette),
-    series: [{}, { paths: () => null, points: { show: false } }],
+    // Where one goes only to one side, the other is taken whole.
+    drag: { x: true, y: true, uni: 16 },
     hooks: {
       ready: [
         (chart) => {

@@ -21,6 +21,10 @@ export interface Search {
   closed?: readonly string[]
   path?: string
   tab?: string
+  view?: string
+  block?: string
+  calls?: string
+  runs?: readonly string[]
   // services, topology
   sort?: string
   filter?: string
@@ -28,9 +32,11 @@ export interface Search {
   node?: string
 }
 
-const lists = new Set<string>(['attribute', 'closed'])
+const lists = new Set<string>(['attribute', 'closed', 'runs'])
 const singles = new Set<string>(
-  'time live service operation min max status order limit span find zoom path tab sort filter open node'.split(' '),
+  'time live service operation min max status order limit span find zoom path tab view block calls sort filter open node'.split(
+    ' ',
+  ),
 )
 
 /** Reads a query string; what it does not know is dropped. */

@@ -17,7 +17,7 @@ import type {
 } from '../../query-api/types.ts'
 import { securityHeaders } from '../../query-api/http/headers.ts'
 import { arabic, deepTrace, hostileId, hostileTrace, longName, oddTrace, payloads, strayId, strayTrace } from './odd.ts'
-import { bigTrace, checkoutTrace, hex, random, summaryOf } from './story.ts'
+import { bigTrace, checkoutTrace, hex, listTrace, random, summaryOf } from './story.ts'
 
 export interface FakeApi {
   readonly url: string
@@ -35,6 +35,7 @@ export interface FakeApi {
 
 export const bigId = 'b16b16b16b16b16b16b16b16b16b16b1'
 export const hugeId = 'b19b19b19b19b19b19b19b19b19b19b1'
+export const listId = '11575157115751571157515711575157'
 export const deepId = 'dee9dee9dee9dee9dee9dee9dee9dee9'
 
 const types: Readonly<Record<string, string>> = {
@@ -171,6 +172,7 @@ function oneTrace(traceId: string, traces: ReadonlyMap<string, TraceAnswer>): [n
   const base = nanos(Date.now() - 120_000)
   if (traceId === bigId) return [200, bigTrace(traceId, base, 10_000)]
   if (traceId === hugeId) return [200, bigTrace(traceId, base, 100_000)]
+  if (traceId === listId) return [200, listTrace(traceId, base)]
   if (traceId === strayId) return [200, strayTrace(base)]
   if (traceId === deepId) return [200, deepTrace(traceId, base, 5000)]
   const found = traces.get(traceId)

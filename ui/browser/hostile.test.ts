@@ -48,6 +48,36 @@ test('in one trace: names, keys, values, events, links, scope, status, trace sta
   await page.context().close()
 })
 
+test('in every view of a trace', async () => {
+  const page = await stage.open(`/trace/${hostileId}?span=0000000000000001`)
+  await untouched(page)
+  for (const [key, shown] of [
+    ['l', '.flame [role=treeitem]'],
+    ['s', '.statistics-open'],
+    ['g', '.node'],
+    ['w', '.fall-row'],
+  ] as const) {
+    await page.keyboard.press(key)
+    await page.locator(shown, { hasText: payloads[0] }).first().waitFor({ state: 'attached' })
+    await untouched(page)
+  }
+  await page.keyboard.press('s')
+  await page.locator('.statistics-open', { hasText: payloads[1] }).click()
+  await page.getByText('1', { exact: true }).first().waitFor()
+  await untouched(page)
+  await page.context().close()
+  for (const odd of [
+    'view=__proto__&calls=__proto__',
+    'view=flame&block=__proto__',
+    'runs=__proto__&runs=*&sort=__proto__',
+  ]) {
+    const page = await stage.open(`/trace/${hostileId}?${odd}`)
+    await page.getByRole('group', { name: 'Views' }).waitFor()
+    await untouched(page)
+    await page.context().close()
+  }
+})
+
 test('in the lists, the chart, the suggestions and the graph', async () => {
   const page = await stage.open('/traces?limit=20')
   await page.locator('.list-row', { hasText: payloads[0] }).first().hover()

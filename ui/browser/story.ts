@@ -329,6 +329,39 @@ export function bigTrace(traceId: string, base: bigint, many: number): TraceAnsw
   return answerOf(traceId, base, drafts)
 }
 
+/** A page that asks the database for each of its rows, 480 times, and a price for some: what a slow list looks like. */
+export function listTrace(traceId: string, base: bigint): TraceAnswer {
+  const next = random(3)
+  const drafts: Draft[] = []
+  const put = (parent: string, service: string, name: string, kind: number, start: number, length: number): Draft => {
+    const span = blankSpan(traceId, hex(drafts.length + 1, 16), parent)
+    Object.assign(span, { service, name, kind })
+    const draft = { span, start, stop: start + length }
+    drafts.push(draft)
+    return draft
+  }
+  const root = put('', 'frontend', 'GET /orders', 2, 0, 4.1e9)
+  const call = put(root.span.spanId, 'frontend', 'GET /orders', 3, 20e6, 4e9)
+  const list = put(call.span.spanId, 'orders', 'GET /orders', 2, 40e6, 3.95e9)
+  put(list.span.spanId, 'orders', 'SELECT orders', 3, 60e6, 45e6)
+  let at = 120e6
+  for (let i = 0; i < 480; i++) {
+    const select = put(list.span.spanId, 'orders', 'SELECT order_item', 3, at, 3e6 + next() * 7e6)
+    select.span.attributes = [str('db.system.name', 'postgresql'), str('db.query.text', 'SELECT * FROM order_item')]
+    if (i % 97 === 96) select.span.status = { code: 2, message: 'canceling statement due to lock timeout' }
+    at = select.stop + next() * 0.4e6
+  }
+  at += 60e6
+  for (let i = 0; i < 40; i++) {
+    const ask = put(list.span.spanId, 'orders', 'POST /price', 3, at, 9e6 + next() * 4e6)
+    const price = put(ask.span.spanId, 'pricing', 'POST /price', 2, at + 1e6, 7e6)
+    put(price.span.spanId, 'pricing', 'GET price', 3, at + 2e6, 3e6)
+    at = ask.stop + 0.5e6
+  }
+  put(list.span.spanId, 'orders', 'render', 1, at, 3.95e9 + 30e6 - at)
+  return answerOf(traceId, base, drafts)
+}
+
 /** What the search says of a trace. */
 export function summaryOf(trace: TraceAnswer): TraceSummary {
   const root = trace.spans.find(({ parentSpanId }) => parentSpanId === '') ?? trace.spans[0]

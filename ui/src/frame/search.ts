@@ -25,6 +25,10 @@ export interface Search {
   closed?: readonly string[]
   path?: string
   tab?: string
+  view?: string
+  block?: string
+  calls?: string
+  runs?: readonly string[]
   // services, topology
   sort?: string
   filter?: string
@@ -32,9 +36,9 @@ export interface Search {
   node?: string
 }
 
-const lists = new Set<string>(['attribute', 'closed'])
+const lists = new Set<string>(['attribute', 'closed', 'runs'])
 const singles = new Set<string>(
-  'time live q service operation min max status order limit chart area of span find zoom path tab sort filter open node'.split(
+  'time live q service operation min max status order limit chart area of span find zoom path tab view block calls sort filter open node'.split(
     ' ',
   ),
 )

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'react'
 import type { TopologyNode } from '../../../query-api/types.ts'
+import { cut } from '../design/canvas.ts'
 import { colourIndex } from '../colour/service.ts'
 import { readPalette, type Palette } from '../design/palette.ts'
 import { useTheme } from '../frame/theme.ts'
-import { rate, share, text } from '../numbers/format.ts'
 import type { GraphProps } from './FlowGraph.tsx'
 import { boundsOf, curve, edgeId, failing, thickness } from './graph.ts'
 
@@ -15,7 +15,7 @@ interface Camera {
 
 /** The same picture on a canvas, for graphs that are too large for DOM nodes: drag moves, wheel zooms, click selects. */
 export function CanvasGraph(props: GraphProps) {
-  const { answer, laid, selected } = props
+  const { answer, laid, words, selected } = props
   const theme = useTheme()
   const canvas = useRef<HTMLCanvasElement>(null)
   const latest = useRef(props)
@@ -29,7 +29,7 @@ export function CanvasGraph(props: GraphProps) {
     camera.current = undefined
     redraw.current?.()
   }, [laid.shape])
-  useEffect(() => redraw.current?.(), [answer, selected, theme, laid])
+  useEffect(() => redraw.current?.(), [answer, words, selected, theme, laid])
 
   useEffect(() => {
     const element = canvas.current
@@ -116,7 +116,7 @@ export function CanvasGraph(props: GraphProps) {
         {answer.nodes.slice(0, 1000).map((node) => (
           <li key={node.id}>
             <button type="button" onClick={() => props.onSelect(node.id)}>
-              {node.name}, {text(rate(node.rate))}, {text(share(node.errors, node.requests))} errors
+              {[node.name, ...props.words.node(node).map(({ name, value }) => `${name} ${value}`)].join(', ')}
             </button>
           </li>
         ))}
@@ -165,7 +165,7 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
   element.height = Math.max(1, Math.round(height * ratio))
   ctx.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * x, ratio * y)
   paintEdges(ctx, props, palette)
-  const { answer, laid, size, selected } = props
+  const { answer, laid, words, size, selected } = props
   const font = `${palette.token('--text-base')} ${palette.token('--font')}`
   ctx.font = font
   ctx.textBaseline = 'middle'
@@ -185,10 +185,11 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
     ctx.fill()
     ctx.stroke()
     ctx.fillStyle =
-      node.type === 'service' ? (palette.services[colourIndex(node.name)] ?? '') : palette.token('--ghost')
+      node.type === 'service' ? (palette.services[colourIndex(words.service(node))] ?? '') : palette.token('--ghost')
     ctx.fillRect(left + 8, place.y - 4, 8, 8)
     if (scale < 0.25) continue
-    const figure = node.errors > 0 ? text(share(node.errors, node.requests)) : text(rate(node.rate))
+    const figures = words.node(node)
+    const figure = (figures.find(({ error }) => error === true) ?? figures[0])?.value ?? ''
     const figureWidth = ctx.measureText(figure).width
     ctx.textAlign = 'right'
     ctx.fillStyle = palette.token(node.errors > 0 ? '--error' : '--text-faint')
@@ -197,18 +198,6 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
     ctx.fillStyle = palette.token('--text')
     ctx.fillText(cut(ctx, node.name, size.width - 40 - figureWidth), left + 22, place.y)
   }
-}
-
-/** The text with an ellipsis where it is too wide. */
-function cut(ctx: CanvasRenderingContext2D, name: string, width: number): string {
-  if (ctx.measureText(name).width <= width) return name
-  let [low, high] = [0, name.length]
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (ctx.measureText(`${name.slice(0, middle)}…`).width <= width) low = middle
-    else high = middle - 1
-  }
-  return `${name.slice(0, low)}…`
 }
 
 function paintEdges(

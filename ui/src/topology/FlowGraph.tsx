@@ -22,21 +22,34 @@ import { memo, useEffect, useMemo, useRef } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
-import { duration, rate, share, text } from '../numbers/format.ts'
-import { boundsOf, curve, edgeId, failing, mostLabels, pointAt, thickness, typeNames, type Point } from './graph.ts'
+import {
+  boundsOf,
+  curve,
+  edgeId,
+  failing,
+  mostLabels,
+  pointAt,
+  thickness,
+  typeNames,
+  type Point,
+  type Word,
+  type Words,
+} from './graph.ts'
 import type { LaidOut } from './useLayout.ts'
 
 export interface GraphProps {
   answer: TopologyAnswer
   laid: LaidOut
+  words: Words
   size: { width: number; height: number }
   selected: string | undefined
   onSelect: (id: string | undefined) => void
 }
 
-type PlainNode = Node<{ node: TopologyNode; dim: boolean }, 'plain'>
+type PlainNode = Node<{ node: TopologyNode; words: readonly Word[]; service: string; dim: boolean }, 'plain'>
 interface CallData extends Record<string, unknown> {
   edge: TopologyEdge
+  words: readonly Word[]
   bends: readonly Point[]
   labelAt: 'source' | 'middle' | 'target'
   width: number
@@ -64,7 +77,7 @@ export function FlowGraph(props: GraphProps) {
   )
 }
 
-function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
+function Flow({ answer, laid, words, size, selected, onSelect }: GraphProps) {
   const flow = useReactFlow()
   const store = useStoreApi()
   const seenFrom = useStore(({ transform }) => distance(transform[2]))
@@ -88,11 +101,16 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
           width: size.width,
           height: size.height,
           selected: node.id === selected,
-          data: { node, dim: near !== undefined && !near.has(node.id) },
+          data: {
+            node,
+            words: words.node(node),
+            service: words.service(node),
+            dim: near !== undefined && !near.has(node.id),
+          },
           ariaLabel: `${typeNames[node.type]} ${node.name}`,
         }
       }),
-    [answer, laid, size, selected, near],
+    [answer, laid, words, size, selected, near],
   )
   const edges = useMemo<CallEdge[]>(() => {
     const busiest = answer.edges.reduce((max, { requests }) => Math.max(max, requests), 0)
@@ -109,6 +127,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
         focusable: false,
         data: {
           edge,
+          words: words.edge(edge),
           bends: laid.layout.bends[edgeId(edge)] ?? [],
           labelAt: labelAt(leaving.get(edge.source)?.length ?? 0, arriving.get(edge.target)?.length ?? 0),
           loopHeight: size.height,
@@ -126,7 +145,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
         },
       }
     })
-  }, [answer, laid, size, selected])
+  }, [answer, laid, words, size, selected])
   // Not React Flow's own fitView: that knows nodes alone, and edges bend around them.
   const show = (only?: ReadonlySet<string>): void => {
     const { domNode } = store.getState()
@@ -180,7 +199,7 @@ function Flow({ answer, laid, size, selected, onSelect }: GraphProps) {
         for (const change of changes) if (change.type === 'select' && change.selected) onSelect(change.id)
       }}
       onPaneClick={() => onSelect(undefined)}
-      aria-label="Topology: callers stand left of whom they call"
+      aria-label={`${words.label}: callers stand left of whom they call`}
     >
       <Controls showInteractive={false} showFitView={false} position="bottom-right">
         <ControlButton title="Fit the graph" aria-label="Fit the graph" onClick={() => show()}>
@@ -205,7 +224,7 @@ function labelX(at: CallData['labelAt'], sourceX: number, targetX: number): numb
 }
 
 function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
-  const { node, dim } = data
+  const { node, words, service, dim } = data
   return (
     <div
       className="node"
@@ -217,27 +236,17 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
     >
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
       <div className="node-name" title={node.name}>
-        {node.type === 'service' ? (
-          <Swatch service={node.name} />
-        ) : (
-          <span className="node-shape" data-type={node.type} />
-        )}
+        {node.type === 'service' ? <Swatch service={service} /> : <span className="node-shape" data-type={node.type} />}
         <bdi className="cut">{node.name === '' ? '(no name)' : node.name}</bdi>
         {node.system !== '' && <span className="node-system">{node.system}</span>}
       </div>
       <dl className="node-figures">
-        <div>
-          <dt>rate</dt>
-          <dd>{text(rate(node.rate))}</dd>
-        </div>
-        <div>
-          <dt>errors</dt>
-          <dd className={node.errors > 0 ? 'panel-error' : ''}>{text(share(node.errors, node.requests))}</dd>
-        </div>
-        <div>
-          <dt>p99</dt>
-          <dd>{node.p99 === null ? '–' : text(duration(node.p99))}</dd>
-        </div>
+        {words.map(({ name, value, error }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className={error === true ? 'panel-error' : ''}>{value}</dd>
+          </div>
+        ))}
       </dl>
       <Handle type="source" position={Position.Right} className="node-handle" isConnectable={false} />
     </div>
@@ -247,7 +256,7 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
 function CallEdgeView(props: EdgeProps<CallEdge>) {
   const { id, data, sourceX, sourceY, targetX, targetY, markerEnd } = props
   if (data === undefined) return null
-  const { edge, bends, labelAt, width, near, dim, label, loopHeight } = data
+  const { edge, words, bends, labelAt, width, near, dim, label, loopHeight } = data
   const points = [{ x: sourceX, y: sourceY }, ...bends, { x: targetX, y: targetY }]
   const self = edge.source === edge.target
   const [top, right] = [sourceY - loopHeight / 2, sourceX - 24]
@@ -271,9 +280,11 @@ function CallEdgeView(props: EdgeProps<CallEdge>) {
             className="call-label number"
             style={{ transform: `translate(-50%, -50%) translate(${place.x}px, ${place.y}px)` }}
           >
-            <span>{text(rate(edge.rate))}</span>
-            {edge.p99 !== null && !self && <span className="muted">{text(duration(edge.p99))}</span>}
-            {edge.errors > 0 && !self && <span className="panel-error">{text(share(edge.errors, edge.requests))}</span>}
+            {words.slice(0, self ? 1 : undefined).map(({ name, value, error }, i) => (
+              <span key={name} className={error === true ? 'panel-error' : i > 0 ? 'muted' : ''}>
+                {value}
+              </span>
+            ))}
           </div>
         </EdgeLabelRenderer>
       )}

@@ -2,6 +2,7 @@ import './topology.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
+import type { RequestFigures } from '../../../query-api/types.ts'
 import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { Icon } from '../design/Icon.tsx'
@@ -13,13 +14,35 @@ import { part } from '../frame/part.ts'
 import { changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { zoomOut } from '../time/range.ts'
-import { mostDomNodes } from './graph.ts'
+import { duration, rate, share, text } from '../numbers/format.ts'
+import { mostDomNodes, type Word, type Words } from './graph.ts'
 import { NodePanel } from './NodePanel.tsx'
 import { ServicePick } from './ServicePick.tsx'
 import { useLayout } from './useLayout.ts'
 
 const FlowGraph = lazy(part(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph })))
 const CanvasGraph = lazy(part(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph })))
+
+const errorsOf = ({ errors, requests }: RequestFigures): Word => ({
+  name: 'errors',
+  value: text(share(errors, requests)),
+  error: errors > 0,
+})
+
+const words: Words = {
+  label: 'Topology',
+  node: (node) => [
+    { name: 'rate', value: text(rate(node.rate)) },
+    errorsOf(node),
+    { name: 'p99', value: node.p99 === null ? '–' : text(duration(node.p99)) },
+  ],
+  edge: (edge) => [
+    { name: 'rate', value: text(rate(edge.rate)) },
+    ...(edge.p99 === null ? [] : [{ name: 'p99', value: text(duration(edge.p99)) }]),
+    ...(edge.errors > 0 ? [errorsOf(edge)] : []),
+  ],
+  service: ({ name }) => name,
+}
 
 export function TopologyPage() {
   useTitle('Topology')
@@ -99,7 +122,7 @@ export function TopologyPage() {
           {error === null && data !== undefined && laid !== undefined && many > 0 && (
             <div className="stale topology-canvas" data-stale={isPlaceholderData && isFetching}>
               <Suspense>
-                <Graph answer={data} laid={laid} size={size} selected={search.node} onSelect={select} />
+                <Graph answer={data} laid={laid} words={words} size={size} selected={search.node} onSelect={select} />
               </Suspense>
             </div>
           )}

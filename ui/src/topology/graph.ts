@@ -130,6 +130,24 @@ export function tracesOf(node: TopologyNode): { service?: string; attribute?: re
   }
 }
 
+/** A figure in a node or at an edge. */
+export interface Word {
+  readonly name: string
+  readonly value: string
+  readonly error?: boolean
+}
+
+/** What is written into the graph: which figures matter is known to whoever shows it. */
+export interface Words {
+  /** Of what the graph is, for those who do not see it. */
+  readonly label: string
+  readonly node: (node: TopologyNode) => readonly Word[]
+  /** The one that matters most first; at an edge from a node to itself there is room for that one alone. */
+  readonly edge: (edge: TopologyEdge) => readonly Word[]
+  /** The service whose colour a node has. */
+  readonly service: (node: TopologyNode) => string
+}
+
 export const typeNames = {
   service: 'service',
   database: 'database',

@@ -9,9 +9,9 @@ import { Icon } from '../design/Icon.tsx'
 import { carried } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { clock, fraction, moment, toMs, utcNanos } from '../time/format.ts'
+import type { Actions } from './actions.ts'
 import { parseTraceId } from './id.ts'
 import type { Node, TraceModel } from './model.ts'
-import type { Actions } from './TraceView.tsx'
 import { attributeText, safeLink, valueText, valueType } from './value.ts'
 
 const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const

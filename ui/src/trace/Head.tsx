@@ -1,12 +1,10 @@
-import type { RefObject } from 'react'
 import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
-import { count, duration, share, text } from '../numbers/format.ts'
+import { count, duration, text } from '../numbers/format.ts'
 import { fraction, moment, toMs, utcNanos } from '../time/format.ts'
 import { rootOf, type TraceModel } from './model.ts'
-import type { Actions } from './TraceView.tsx'
-import type { View } from './view.ts'
+import type { Actions } from './actions.ts'
 
 /** What the trace is, and its figures. */
 export function Head({ model }: { model: TraceModel }) {
@@ -144,129 +142,6 @@ export function Notes({ model, actions, error }: { model: TraceModel; actions: A
         </li>
       )}
       {cycles.length > 0 && <li>{cycles.length} spans name each other as parents in a circle.</li>}
-    </ul>
-  )
-}
-
-export function Tools(props: {
-  model: TraceModel
-  view: View
-  found: readonly number[]
-  actions: Actions
-  change: (part: Partial<View>) => void
-  searchField: RefObject<HTMLInputElement | null>
-}) {
-  const { model, view, found, actions, change, searchField } = props
-  const at = found.indexOf(model.byId.get(view.span) ?? -1)
-  const searching = view.find.trim() !== ''
-  return (
-    <div className="trace-tools">
-      <div className="trace-find" role="search">
-        <span className="trace-find-icon">
-          <Icon name="search" size={14} />
-        </span>
-        <input
-          ref={searchField}
-          className="field"
-          aria-label="Search in this trace"
-          placeholder="Search spans: words, key=value"
-          spellCheck={false}
-          autoComplete="off"
-          value={view.find}
-          onChange={(event) => change({ find: event.target.value })}
-          onKeyDown={(event) => {
-            if (event.key === 'Enter') actions.match(event.shiftKey ? -1 : 1)
-            if (event.key === 'Escape') event.currentTarget.blur()
-          }}
-        />
-        {searching && (
-          <span className="trace-found number" role="status">
-            {found.length === 0 ? 'none' : `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}`}
-          </span>
-        )}
-      </div>
-      <div className="trace-group">
-        <button
-          type="button"
-          className="button button-quiet button-icon"
-          aria-label="Previous match"
-          title="Previous match (N)"
-          disabled={found.length === 0}
-          onClick={() => actions.match(-1)}
-        >
-          <Icon name="up" size={14} />
-        </button>
-        <button
-          type="button"
-          className="button button-quiet button-icon"
-          aria-label="Next match"
-          title="Next match (n)"
-          disabled={found.length === 0}
-          onClick={() => actions.match(1)}
-        >
-          <Icon name="down" size={14} />
-        </button>
-      </div>
-      <Legend model={model} view={view} change={change} />
-      <div className="trace-group trace-tools-end">
-        {model.answer.errorCount > 0 && (
-          <button type="button" className="button button-quiet" title="Next error (e)" onClick={() => actions.error(1)}>
-            <Icon name="error" size={14} />
-            Next error
-          </button>
-        )}
-        <button
-          type="button"
-          className="button button-quiet"
-          aria-pressed={view.critical}
-          title="What the duration hangs on (c)"
-          onClick={actions.critical}
-        >
-          <Icon name="path" size={14} />
-          Critical path
-        </button>
-        <button
-          type="button"
-          className="button button-quiet"
-          title={view.closed.size > 0 ? 'Expand all (})' : 'Collapse all ({)'}
-          onClick={view.closed.size > 0 ? actions.expandAll : actions.collapseAll}
-        >
-          {view.closed.size > 0 ? 'Expand all' : 'Collapse all'}
-        </button>
-        {view.zoom !== undefined && (
-          <button type="button" className="button button-quiet" title="The whole trace (0)" onClick={actions.whole}>
-            <Icon name="zoomOut" size={14} />
-            Whole trace
-          </button>
-        )}
-      </div>
-    </div>
-  )
-}
-
-/** The services with their share of the self time; a click searches for one. */
-function Legend({ model, view, change }: { model: TraceModel; view: View; change: (part: Partial<View>) => void }) {
-  const services = [...model.answer.services].sort((a, b) => Number(b.selfTimeNanos) - Number(a.selfTimeNanos))
-  const total = services.reduce((sum, service) => sum + Number(service.selfTimeNanos), 0)
-  return (
-    <ul className="trace-legend" aria-label="Services by self time">
-      {services.map((service) => {
-        const on = view.find === service.name
-        return (
-          <li key={service.name}>
-            <button
-              type="button"
-              className="trace-legend-service"
-              aria-pressed={on}
-              title={`${service.name}: ${service.spans} spans, ${service.errors} errors, self time ${text(duration(service.selfTimeNanos))} (${text(share(Number(service.selfTimeNanos), total))})`}
-              onClick={() => change({ find: on ? '' : service.name })}
-            >
-              <Swatch service={service.name} />
-              <bdi className="cut">{service.name}</bdi>
-            </button>
-          </li>
-        )
-      })}
     </ul>
   )
 }

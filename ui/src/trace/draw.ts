@@ -2,6 +2,7 @@ import type { Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
 import { ticks } from './axis.ts'
 import type { Node, TraceModel } from './model.ts'
+import type { Run, Runs } from './runs.ts'
 
 /** The stretch of the trace's time that is on screen, in nanoseconds after its start. */
 export interface Zoom {
@@ -14,6 +15,9 @@ export interface FallState {
   readonly model: TraceModel
   readonly rows: Int32Array
   readonly closed: ReadonlySet<string>
+  /** The runs of calls that are one row, by their first node; all of them. */
+  readonly runs: ReadonlyMap<number, Run>
+  readonly runOf: Runs
   /** Node index, -1 for none. */
   readonly selected: number
   readonly matches: ReadonlySet<number>
@@ -69,7 +73,9 @@ export function drawBars(ctx: CanvasRenderingContext2D, state: FallState, frame:
   }
   for (let row = first; row <= last; row++) {
     const node = nodes[state.rows[row] ?? -1]
-    if (node !== undefined) drawBar(ctx, node, row * rowHeight - top, state, frame, palette)
+    const run = state.runs.get(node?.index ?? -1)
+    if (run !== undefined) drawRun(ctx, run, row * rowHeight - top, state, frame, palette)
+    else if (node !== undefined) drawBar(ctx, node, row * rowHeight - top, state, frame, palette)
   }
   if (state.critical) drawCritical(ctx, state, frame, palette, first, last)
   if (frame.brush !== undefined) {
@@ -128,6 +134,52 @@ function drawBar(
     if (node.index === state.selected) drawSkew(ctx, node, barTop, barHeight, state, width, palette)
   }
   drawLabel(ctx, labelled, node, Math.max(x, 0), Math.max(right, left + shown), y + rowHeight / 2, dim, width, palette)
+}
+
+/** The calls of a run in one row, the gaps between them left free, failed ones marked. */
+function drawRun(
+  ctx: CanvasRenderingContext2D,
+  run: Run,
+  y: number,
+  state: FallState,
+  { width, rowHeight }: Frame,
+  palette: Palette,
+): void {
+  const { zoom, model } = state
+  const barHeight = Math.round(rowHeight / 2)
+  const barTop = y + (rowHeight - barHeight) / 2
+  const colour = palette.services[model.nodes[run.first]?.colour ?? -1] ?? ''
+  const [left, right] = [
+    toX(run.start, zoom, width),
+    Math.max(toX(run.stop, zoom, width), toX(run.start, zoom, width) + 2),
+  ]
+  ctx.fillStyle = palette.token('--line-strong')
+  ctx.fillRect(Math.max(-4, left), y + rowHeight / 2 - 0.5, Math.min(width + 4, right) - Math.max(-4, left), 1)
+  const onPath = !state.critical || run.onPath
+  ctx.globalAlpha = onPath ? 1 : 0.35
+  let drawn = -1
+  for (let at = run.first; at < run.end;) {
+    const call = model.nodes[at]
+    if (call === undefined) break
+    at = call.end
+    const from = Math.max(-4, toX(call.start, zoom, width))
+    const to = Math.min(width + 4, Math.max(toX(call.stop, zoom, width), from + 1))
+    if (to < 0 || from > width) continue
+    if (call.failed) {
+      ctx.fillStyle = palette.token('--error')
+      ctx.fillRect(from, barTop + barHeight, Math.max(to - from, 4), 2)
+    }
+    // Calls that end within the pixel that is drawn already would change nothing.
+    if (to <= drawn) continue
+    ctx.fillStyle = colour
+    ctx.fillRect(Math.max(from, drawn), barTop, to - Math.max(from, drawn), barHeight)
+    drawn = to
+  }
+  ctx.globalAlpha = 1
+  const node = model.nodes[run.first]
+  const said = text(duration(Math.round(run.total)))
+  if (node !== undefined)
+    drawLabel(ctx, said, node, Math.max(left, 0), right, y + rowHeight / 2, !onPath, width, palette)
 }
 
 function drawLabel(
@@ -239,7 +291,7 @@ function drawCritical(
   ctx.fillStyle = palette.token('--critical')
   let before: { x: number; y: number } | undefined
   for (const [index, from, to] of state.model.critical) {
-    const row = rowOfNode.get(index)
+    const row = rowOfNode.get(index) ?? runRow(state, rowOfNode, index)
     if (row === undefined) {
       before = undefined
       continue
@@ -257,6 +309,12 @@ function drawCritical(
     }
     before = { x: right, y }
   }
+}
+
+/** The row of the closed run that a node lies in. */
+const runRow = ({ runs, runOf }: FallState, rows: ReadonlyMap<number, number>, index: number): number | undefined => {
+  const first = runOf.of[index] ?? -1
+  return runs.has(first) ? rows.get(first) : undefined
 }
 
 /** The whole trace in a strip: every node a line, the zoom bright, the rows on screen marked. */
@@ -280,8 +338,16 @@ export function drawMinimap(
     const node = nodes[state.rows[row] ?? -1]
     if (node?.span === undefined) continue
     const x = toX(node.start, whole, width)
-    ctx.fillStyle = node.failed ? palette.token('--error') : (palette.services[node.colour] ?? '')
-    ctx.fillRect(x, 4 + row * pitch, Math.max(1, toX(node.stop, whole, width) - x), Math.max(1, pitch - 0.5))
+    const run = state.runs.get(node.index)
+    ctx.fillStyle = (run === undefined ? node.failed : run.errors > 0)
+      ? palette.token('--error')
+      : (palette.services[node.colour] ?? '')
+    ctx.fillRect(
+      x,
+      4 + row * pitch,
+      Math.max(1, toX(run?.stop ?? node.stop, whole, width) - x),
+      Math.max(1, pitch - 0.5),
+    )
   }
   if (view.from > 0 || view.to < many) {
     ctx.fillStyle = palette.token('--brush')

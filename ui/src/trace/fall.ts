@@ -1,8 +1,10 @@
 import { readPalette, type Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
+import { fit } from '../design/canvas.ts'
 import { drawAxis, drawBars, drawMinimap, rowBackground, toTime, type FallState, type Zoom } from './draw.ts'
 import type { Node } from './model.ts'
 import { rowOf } from './model.ts'
+import type { Run } from './runs.ts'
 
 export interface FallParts {
   readonly scroller: HTMLElement
@@ -16,6 +18,7 @@ export interface FallParts {
 export interface FallEvents {
   select: (index: number) => void
   toggle: (index: number) => void
+  closeRun: (index: number) => void
   zoom: (zoom: Zoom) => void
 }
 
@@ -25,6 +28,7 @@ interface RowParts {
   readonly swatch: HTMLElement
   readonly error: HTMLElement
   readonly name: HTMLElement
+  readonly times: HTMLElement
   readonly service: HTMLElement
   readonly hidden: HTMLElement
   shown: number
@@ -175,8 +179,10 @@ export class Waterfall {
   #clickRow(event: MouseEvent): void {
     const index = this.#nodeAt(event)
     if (index < 0) return
+    const onRun = event.target instanceof Element && event.target.closest('.fall-hidden[data-run]') !== null
     const onTwisty = event.target instanceof Element && event.target.closest('.fall-twisty') !== null
-    if (onTwisty) this.#events.toggle(index)
+    if (onRun) this.#events.closeRun(index)
+    else if (onTwisty) this.#events.toggle(index)
     else this.#events.select(index)
   }
 
@@ -252,18 +258,6 @@ export class Waterfall {
   }
 }
 
-function fit(
-  canvas: HTMLCanvasElement,
-  ratio: number,
-): { ctx: CanvasRenderingContext2D; size: { width: number; height: number; ratio: number } } {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight]
-  const [wide, high] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))]
-  if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high]
-  const ctx = canvas.getContext('2d')
-  if (ctx === null) throw new Error('This browser gives no canvas.')
-  return { ctx, size: { width, height, ratio } }
-}
-
 let rowIds = 0
 
 function makeRow(parent: HTMLElement): RowParts {
@@ -281,13 +275,14 @@ function makeRow(parent: HTMLElement): RowParts {
     swatch: make('span', 'swatch'),
     error: make('span', 'fall-error'),
     name: make('bdi', 'fall-name'),
+    times: make('span', 'fall-times'),
     service: make('bdi', 'fall-service'),
     hidden: make('span', 'fall-hidden'),
     shown: -1,
   }
   const label = make('span', 'fall-label')
   label.append(parts.name, parts.service)
-  element.append(parts.twisty, parts.swatch, parts.error, label, parts.hidden)
+  element.append(parts.twisty, parts.swatch, parts.error, label, parts.times, parts.hidden)
   parent.append(element)
   return parts
 }
@@ -295,33 +290,53 @@ function makeRow(parent: HTMLElement): RowParts {
 function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): void {
   const { element, twisty, swatch, error, name, service, hidden } = row
   const { span } = node
-  const closed = node.children > 0 && state.closed.has(node.id)
+  const run = state.runs.get(node.index)
+  const opened = run === undefined ? state.runOf.byFirst.get(node.index) : undefined
+  const closed = run !== undefined || (node.children > 0 && state.closed.has(node.id))
+  const foldable = run !== undefined || node.children > 0
+  const failed = run === undefined ? node.failed : run.errors > 0
   row.shown = node.index
   // Deep chains would leave no room for names: beyond 16 levels the depth stands as a number instead.
   const level = Math.min(node.depth, 16)
   element.style.paddingInlineStart = `${4 + level * indentPx}px`
-  twisty.dataset['fold'] = node.children === 0 ? 'none' : closed ? 'closed' : 'open'
+  twisty.dataset['fold'] = !foldable ? 'none' : closed ? 'closed' : 'open'
   swatch.hidden = span === undefined
   swatch.style.background = span === undefined ? '' : `var(--service-${node.colour})`
-  error.hidden = !node.failed
+  error.hidden = !failed
   error.textContent = '!'
-  error.title = span?.status.message === '' ? 'Error' : `Error: ${span?.status.message ?? ''}`
+  if (run !== undefined) error.title = `${run.errors} of ${run.calls} failed`
+  else error.title = span?.status.message === '' ? 'Error' : `Error: ${span?.status.message ?? ''}`
   const label = span === undefined ? `Parent ${node.id} not received` : span.name === '' ? '(no name)' : span.name
+  row.times.textContent = run === undefined ? '' : `× ${run.calls.toLocaleString('en-US')}`
   name.textContent = node.depth > 16 ? `${node.depth} · ${label}` : label
   name.dataset['ghost'] = String(span === undefined)
   // Where there is little room, a service is named where it begins: at a span whose parent belongs to another.
   const above = state.model.nodes[node.parent]?.span?.service
   service.textContent = narrow && above === span?.service ? '' : (span?.service ?? '')
-  hidden.textContent = closed ? `+${node.end - node.index - 1}` : ''
+  // The first of an opened run holds what closes it again.
+  if (opened === undefined) delete hidden.dataset['run']
+  else hidden.dataset['run'] = 'open'
+  hidden.title = opened === undefined ? '' : 'Fold the run ([)'
+  hidden.textContent =
+    opened !== undefined
+      ? `× ${opened.calls.toLocaleString('en-US')}`
+      : closed && run === undefined
+        ? `+${node.end - node.index - 1}`
+        : ''
   element.title = span === undefined ? label : `${span.service}: ${label}`
   element.setAttribute('aria-level', String(node.depth + 1))
   element.setAttribute('aria-posinset', String(node.place))
   element.setAttribute('aria-setsize', String(node.siblings))
-  if (node.children === 0) element.removeAttribute('aria-expanded')
+  if (!foldable) element.removeAttribute('aria-expanded')
   else element.setAttribute('aria-expanded', String(!closed))
   element.setAttribute('aria-selected', String(node.index === state.selected))
-  element.setAttribute('aria-label', spoken(node, label))
+  element.setAttribute('aria-label', run === undefined ? spoken(node, label) : spokenRun(node, run, label))
   element.dataset['span'] = node.id
+}
+
+function spokenRun(node: Node, run: Run, label: string): string {
+  const errors = run.errors > 0 ? `, ${run.errors} with an error` : ''
+  return `${node.span?.service}: ${label}, ${run.calls} times, ${text(duration(Math.round(run.total)))} together${errors}`
 }
 
 function spoken(node: Node, label: string): string {

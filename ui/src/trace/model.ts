@@ -172,18 +172,24 @@ function push(map: Map<string, number[]>, key: string, value: number): void {
   else list.push(value)
 }
 
-/** The nodes on screen, top to bottom: all but what lies under a closed node. */
-export function visibleNodes(nodes: readonly Node[], closed: ReadonlySet<string>): Int32Array {
+/** The nodes on screen, top to bottom: all but what lies under a closed node; of a closed run its first node alone. */
+export function visibleNodes(
+  nodes: readonly Node[],
+  closed: ReadonlySet<string>,
+  runs: ReadonlyMap<number, { readonly end: number }> = noRuns,
+): Int32Array {
   const out = new Int32Array(nodes.length)
   let many = 0
   for (let i = 0; i < nodes.length;) {
     const node = nodes[i]
     if (node === undefined) break
     out[many++] = i
-    i = node.children > 0 && closed.has(node.id) ? node.end : i + 1
+    i = runs.get(i)?.end ?? (node.children > 0 && closed.has(node.id) ? node.end : i + 1)
   }
   return out.subarray(0, many)
 }
+
+const noRuns: ReadonlyMap<number, { readonly end: number }> = new Map()
 
 /** The row that shows a node: its own, or that of the closed node it lies under. Rows are sorted by node. */
 export function rowOf(rows: Int32Array, index: number): number {

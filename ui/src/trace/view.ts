@@ -14,7 +14,27 @@ export interface View {
   readonly tab: string
   /** Undefined: the whole trace. */
   readonly zoom: Zoom | undefined
+  readonly view: ViewName
+  /** Runs of the same call that are opened, by the id of their first span. */
+  readonly runs: ReadonlySet<string>
+  /** Order of the statistics, '' for the usual one. */
+  readonly sort: string
+  /** Span of the block that fills the flame graph, '' for the whole. */
+  readonly block: string
+  /** What a node of the call graph is. */
+  readonly calls: 'services' | 'operations'
 }
+
+export const views = [
+  { id: 'waterfall', label: 'Waterfall', key: 'w' },
+  { id: 'flame', label: 'Flame graph', key: 'l' },
+  { id: 'statistics', label: 'Statistics', key: 's' },
+  { id: 'calls', label: 'Call graph', key: 'g' },
+] as const
+export type ViewName = (typeof views)[number]['id']
+
+/** Stands for all runs in the URL. */
+export const allRuns = '*'
 
 const writeAfterMs = 200
 /** A link stays a link: of very many closed nodes only these are kept in it. */
@@ -30,6 +50,11 @@ function read(search: Search): View {
     critical: search.path !== undefined,
     tab: search.tab ?? 'attributes',
     zoom,
+    view: views.find(({ id }) => id === search.view)?.id ?? 'waterfall',
+    runs: new Set(search.runs),
+    sort: search.sort ?? '',
+    block: search.block ?? '',
+    calls: search.calls === 'services' ? 'services' : 'operations',
   }
 }
 
@@ -43,6 +68,11 @@ function written(view: View): Search {
       path: view.critical ? '1' : undefined,
       tab: view.tab === 'attributes' ? undefined : view.tab,
       zoom: view.zoom === undefined ? undefined : `${Math.round(view.zoom.from)}-${Math.round(view.zoom.to)}`,
+      view: view.view === 'waterfall' ? undefined : view.view,
+      runs: [...view.runs].slice(0, mostClosed),
+      sort: view.sort,
+      block: view.block,
+      calls: view.calls === 'operations' ? undefined : view.calls,
     },
   )
 }
@@ -76,6 +106,11 @@ export function useView(): readonly [View, (change: Partial<View>) => void] {
         path: undefined,
         tab: undefined,
         zoom: undefined,
+        view: undefined,
+        runs: undefined,
+        sort: undefined,
+        block: undefined,
+        calls: undefined,
       }
       void navigate({ to: '.', search: (was) => changed(was, { ...none, ...next }), replace: true })
     }, writeAfterMs)

@@ -108,20 +108,26 @@ const needed: Readonly<Record<string, Record<string, string>>> = {
 /** Every parameter of every route that the router knows, with a path that is otherwise right. */
 async function everyParameter(): Promise<{ route: string; parameter: string; pathOf: (value: string) => string }[]> {
   const { paths } = JSON.parse((await ask('/api/openapi.json')).text) as Description
+  const filters = new Set(paths['/api/traces']?.get?.parameters?.map(({ name }) => name))
+  // Heat map and diagnosis have the search's filter, which is one code: it is tried there.
+  const isTried = (route: string, name: string): boolean =>
+    (route === '/api/heatmap' || route === '/api/diagnosis') && filters.has(name)
   return Object.entries(paths).flatMap(([route, { get }]) =>
-    (get?.parameters ?? []).map((parameter) => ({
-      route,
-      parameter: parameter.name,
-      pathOf: (value: string) => {
-        const filled = route.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-          name === parameter.name ? encodeURIComponent(value) : name === 'traceId' ? '1'.repeat(32) : 'a',
-        )
-        if (parameter.in === 'path') return filled
-        const query = new URLSearchParams(needed[route] ?? {})
-        query.set(parameter.name, value)
-        return `${filled}?${query.toString()}`
-      },
-    })),
+    (get?.parameters ?? [])
+      .filter(({ name }) => !isTried(route, name))
+      .map((parameter) => ({
+        route,
+        parameter: parameter.name,
+        pathOf: (value: string) => {
+          const filled = route.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+            name === parameter.name ? encodeURIComponent(value) : name === 'traceId' ? '1'.repeat(32) : 'a',
+          )
+          if (parameter.in === 'path') return filled
+          const query = new URLSearchParams(needed[route] ?? {})
+          query.set(parameter.name, value)
+          return `${filled}?${query.toString()}`
+        },
+      })),
   )
 }
 

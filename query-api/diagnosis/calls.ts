@@ -1,5 +1,6 @@
+import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import { isError } from '../questions/spans.ts'
+import { aroundParams, databaseInstance, isError } from '../questions/spans.ts'
 import type { Counts } from './score.ts'
 import type { Sides } from './selection.ts'
 
@@ -32,7 +33,7 @@ const mostDoublings = 17
 const marginNanos = 300_000_000_000n
 
 /** The children of the spans looked at, by what they are. */
-export function callsOf(asker: Asker, sides: Sides, end: bigint): Promise<Calls[]> {
+export function callsOf(asker: Asker, sides: Sides, window: TimeWindow): Promise<Calls[]> {
   const side = (inside: boolean): string => (inside ? 'inside' : 'NOT inside')
   const both = (of: (condition: string) => string): string => `${of(side(true))}, ${of(side(false))}`
   return all(asker, {
@@ -47,18 +48,18 @@ export function callsOf(asker: Asker, sides: Sides, end: bigint): Promise<Calls[
           sum(toFloat64(duration_ns)) AS nanos
         FROM (
           SELECT cityHash64(trace_id, parent_span_id) AS key, service, name, kind, status, duration_ns,
-            multiIf(db_system != '', concat(db_system, '/', server_address, if(db_namespace = '', '', '/'), db_namespace),
+            multiIf(db_system != '', concat(db_system, '/', ${databaseInstance()}),
               messaging_destination != '', messaging_destination,
               peer_service != '', peer_service, server_address) AS place
           FROM spans
-          WHERE tenant = {tenant:String} AND start_ns >= {start:UInt64} AND start_ns < {callsEnd:UInt64} AND parent_span_id != 0
+          WHERE tenant = {tenant:String} AND start_ns >= {start:UInt64} AND start_ns < {to:UInt64} AND parent_span_id != 0
         ) AS child
         INNER JOIN (SELECT cityHash64(trace_id, span_id) AS key, any(inside) AS inside
           FROM (${sides.sampled('trace_id, span_id')}) GROUP BY key) AS parent USING key
         GROUP BY key, inside, service, name, kind, place
       )
       GROUP BY service, name, kind, place ORDER BY sum(nanos) DESC LIMIT ${mostCalls}`,
-    params: { ...sides.params, callsEnd: (end + marginNanos).toString() },
+    params: { ...sides.params, ...aroundParams(window, marginNanos) },
     maxRows: mostCalls,
     decode: (row): Calls => {
       const [selected, rest] = [row[4] as readonly unknown[], row[5] as readonly unknown[]]

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TenantId } from '../../base/units.ts'
 import type { TimeWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { durationEdges } from '../questions/duration-scale.ts'
@@ -9,13 +8,13 @@ import { searchCondition, type SearchFilter } from '../questions/search-conditio
 import {
   dataLength,
   dataStart,
-  insertResources,
   insertSpans,
+  openFilled,
   randomData,
   type Sent,
   type TestSpan,
 } from '../questions/testing.ts'
-import { openQuestionStore, type QuestionStore } from '../testing.ts'
+import type { QuestionStore } from '../testing.ts'
 import type { Finding } from '../types.ts'
 import { diagnose } from './diagnose.ts'
 import { score } from './score.ts'
@@ -24,19 +23,16 @@ import { score } from './score.ts'
 
 const { spans, resources } = randomData(5, 400)
 const window: TimeWindow = { start: dataStart, end: dataStart + dataLength }
-const filter: SearchFilter = { window, attributes: [] }
+const filter = { window, attributes: [] }
 let store: QuestionStore
 let asker: Asker
 
 beforeAll(async () => {
-  store = await openQuestionStore()
-  await insertSpans(store, spans)
-  await insertResources(store, resources)
-  asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }
+  ;({ store, asker } = await openFilled(spans, resources))
 })
 afterAll(() => store.close())
 
-const asked = async (filter: SearchFilter, which: Which): Promise<Matching> => ({
+const asked = async (filter: SearchFilter & { window: TimeWindow }, which: Which): Promise<Matching> => ({
   window: filter.window,
   condition: await searchCondition(asker, filter),
   which,
@@ -108,7 +104,7 @@ describe('diagnosis', () => {
     resource: 1,
     ...more,
   })
-  const plantedFilter: SearchFilter = {
+  const plantedFilter = {
     window: { start: dataStart - 3_600_000_000_000n, end: dataStart },
     service: 'planted',
     attributes: [],

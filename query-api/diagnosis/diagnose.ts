@@ -56,7 +56,7 @@ export async function diagnose(asker: Asker, asked: Matching, selection: Selecti
   const [ofSpans, ofResources, calls] = await Promise.all([
     spanAspects(asker, sides),
     resourceAspects(asker, sides),
-    callsOf(asker, sides, asked.window.end),
+    callsOf(asker, sides, asked.window),
   ])
   // Every span has a kind.
   const lookedAt = ofSpans.find(({ level, key }) => level === 'field' && key === 'kind')?.having ?? {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TenantId } from '../../base/units.ts'
-import { openQuestionStore, type QuestionStore } from '../testing.ts'
+import type { QuestionStore } from '../testing.ts'
 import type { Asker } from './ask.ts'
 import { attributeKeys, attributeValues } from './attributes.ts'
 import { retention } from './retention.ts'
-import { dataLength, dataStart, insertResources, insertSpans, randomData } from './testing.ts'
+import { dataLength, dataStart, openFilled, randomData } from './testing.ts'
 
 const { spans, resources } = randomData(5, 150)
 const window = { start: dataStart, end: dataStart + dataLength / 2n }
@@ -14,10 +14,7 @@ let store: QuestionStore
 let asker: Asker
 
 beforeAll(async () => {
-  store = await openQuestionStore()
-  await insertSpans(store, spans)
-  await insertResources(store, resources)
-  asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }
+  ;({ store, asker } = await openFilled(spans, resources))
 })
 afterAll(() => store.close())
 

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TenantId } from '../../base/units.ts'
 import type { TimeWindow } from '../http/times.ts'
-import { openQuestionStore, type QuestionStore } from '../testing.ts'
+import type { QuestionStore } from '../testing.ts'
 import type { RequestFigures } from '../types.ts'
 import type { Asker } from './ask.ts'
 import { operations } from './operations.ts'
 import { services } from './services.ts'
-import { dataLength, dataStart, insertResources, insertSpans, randomData, type TestSpan } from './testing.ts'
+import { dataLength, dataStart, openFilled, randomData, type TestSpan } from './testing.ts'
 import { marginNanos, topology } from './topology.ts'
 
 // The truth is computed here in plain loops, from the words of the design, without SQL.
@@ -21,10 +20,7 @@ let store: QuestionStore
 let asker: Asker
 
 beforeAll(async () => {
-  store = await openQuestionStore()
-  await insertSpans(store, spans)
-  await insertResources(store, resources)
-  asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }
+  ;({ store, asker } = await openFilled(spans, resources))
 })
 afterAll(() => store.close())
 

@@ -77,11 +77,8 @@ export function spanAlternatives({ key, value }: AttributeFilter, prefix: string
   const alternatives: Condition[] = []
   /** `same` tells of a map's value under one name whether it is the one asked for. */
   const add = (map: string, params: Condition['params'], same: (at: string) => string, present = 'true'): void => {
-    const held = names.map((_, index) => {
-      const name = `{${prefix}_name${index}:String}`
-      return `(mapContains(${map}, ${name}) AND ${same(`${map}[${name}]`)})`
-    })
-    alternatives.push({ sql: `(${present} AND (${held.join(' OR ')}))`, params: { ...named, ...params } })
+    const bound = names.map((_, index) => `{${prefix}_name${index}:String}`)
+    alternatives.push({ sql: `(${present} AND ${heldIn(map, bound, same)})`, params: { ...named, ...params } })
   }
   const [text, whole, real] = [`{${prefix}_value:String}`, `{${prefix}_int:Int64}`, `{${prefix}_double:Float64}`]
   const textParam = { [`${prefix}_value`]: value }
@@ -106,18 +103,35 @@ export function spanAlternatives({ key, value }: AttributeFilter, prefix: string
   return alternatives
 }
 
+/** A map has a value under one of the names (as they are bound) for which a condition holds. */
+export const heldIn = (map: string, bound: readonly string[], holds: (at: string) => string): string =>
+  `(${bound.map((name) => `(mapContains(${map}, ${name}) AND ${holds(`${map}[${name}]`)})`).join(' OR ')})`
+
+const maps = ['attributes_string', 'attributes_int', 'attributes_double', 'attributes_bool', 'attributes_other']
+
+/** The span has a key itself, with any type, under any of its names (as they are bound). */
+export function keyHeld(key: string, bound: readonly string[]): string {
+  const parts = maps.flatMap((map) => bound.map((name) => `mapContains(${map}, ${name})`))
+  const place = promotedPlace(key)
+  if (place >= 0) parts.push(wasMoved(place))
+  return `(${parts.join(' OR ')})`
+}
+
+/** The ids of the resources for whose `attributes` a condition holds, as a subquery. */
+export const resourcesWhere = (condition: string): string =>
+  `SELECT resource_id FROM resources WHERE tenant = {tenant:String} AND ${condition}`
+
 /** The attribute at a place of `promoted` was moved into its column, under whichever name. */
 export const wasMoved = (place: number): string => `bitAnd(moved, ${2 ** (2 * place) * 3}) != 0`
 
 /** The span has the key itself, under any of its names and with any type. */
 export function spanHasKey(key: string, prefix: string): Condition {
-  const maps = ['attributes_string', 'attributes_int', 'attributes_double', 'attributes_bool', 'attributes_other']
   const names = namesOf(key)
-  const parts = maps.flatMap((map) => names.map((_, index) => `mapContains(${map}, {${prefix}_name${index}:String})`))
-  const place = promotedPlace(key)
-  if (place >= 0) parts.push(wasMoved(place))
   return {
-    sql: `(${parts.join(' OR ')})`,
+    sql: keyHeld(
+      key,
+      names.map((_, index) => `{${prefix}_name${index}:String}`),
+    ),
     params: Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name])),
   }
 }
@@ -125,12 +139,9 @@ export function spanHasKey(key: string, prefix: string): Condition {
 /** The ids of the resources that have the value, as a subquery. */
 export function resourcesWith({ key, value }: AttributeFilter, prefix: string): Condition {
   const names = namesOf(key)
-  const has = names.map(
-    (_, index) =>
-      `(mapContains(attributes, {${prefix}_name${index}:String}) AND attributes[{${prefix}_name${index}:String}] = {${prefix}_value:String})`,
-  )
+  const bound = names.map((_, index) => `{${prefix}_name${index}:String}`)
   return {
-    sql: `SELECT resource_id FROM resources WHERE tenant = {tenant:String} AND (${has.join(' OR ')})`,
+    sql: resourcesWhere(heldIn('attributes', bound, (at) => `${at} = {${prefix}_value:String}`)),
     params: {
       ...Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name])),
       [`${prefix}_value`]: value,

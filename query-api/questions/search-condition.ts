@@ -1,11 +1,10 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from './ask.ts'
 import { resourcesWith, spanAlternatives, spanHasKey, type AttributeFilter, type Condition } from './filters.ts'
-import { inWindow, windowParams } from './spans.ts'
+import { inWindow, statusCodes, windowParams } from './spans.ts'
 
 /** What a search asks of ONE span; the traces of the spans that have it all are its result. */
 export interface SearchFilter {
-  readonly window: TimeWindow
   readonly service?: string
   readonly operation?: string
   readonly minDuration?: bigint
@@ -27,8 +26,6 @@ export interface SearchCondition {
  */
 const maxBranches = 12
 
-const statusCodes = { unset: 0, ok: 1, error: 2 } as const
-
 /** The filter as SQL over `spans`. Asks the store which resources an attribute filter could be about. */
 export async function searchCondition(asker: Asker, filter: SearchFilter): Promise<SearchCondition> {
   const always: Condition[] = [{ sql: inWindow, params: {} }]
@@ -47,14 +44,23 @@ export async function searchCondition(asker: Asker, filter: SearchFilter): Promi
   const attributes = await Promise.all(
     filter.attributes.map((attribute, index) => attributeAlternatives(asker, attribute, `attribute${index}`)),
   )
-  let branches = [always.map(({ sql }) => sql).join(' AND ')]
-  for (const alternatives of attributes) {
-    const texts = alternatives.map(({ sql }) => sql)
-    const factors = branches.length * texts.length <= maxBranches ? texts : [`(${texts.join(' OR ')})`]
-    branches = branches.flatMap((branch) => factors.map((factor) => `${branch} AND ${factor}`))
-  }
+  const branches = branchesOf(
+    always.map(({ sql }) => sql).join(' AND '),
+    attributes.map((alternatives) => alternatives.map(({ sql }) => sql)),
+  )
   const params = [...always, ...attributes.flat()].map((condition) => condition.params)
   return { branches, params: Object.assign({}, ...params) as Record<string, string> }
+}
+
+/** Branches of which one must hold: of `always` and of one alternative of each of the others. */
+export function branchesOf(always: string, others: readonly (readonly string[])[]): string[] {
+  let branches = [always]
+  for (const alternatives of others) {
+    const few = branches.length * alternatives.length <= maxBranches
+    const factors = few ? alternatives : [`(${alternatives.join(' OR ')})`]
+    branches = branches.flatMap((branch) => factors.map((factor) => `${branch} AND ${factor}`))
+  }
+  return branches
 }
 
 /** Binds the window, so that one condition serves for parts of it. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TenantId } from '../../base/units.ts'
 import { promoted } from '../../store/schema/promoted.ts'
 import type { TimeWindow } from '../http/times.ts'
-import { openQuestionStore, type QuestionStore } from '../testing.ts'
+import type { QuestionStore } from '../testing.ts'
 import type { Asker } from './ask.ts'
 import { parseAttributeFilter } from './filters.ts'
 import { searchCondition, type SearchFilter } from './search-condition.ts'
@@ -13,8 +13,8 @@ import { summaries } from './summaries.ts'
 import {
   dataLength,
   dataStart,
-  insertResources,
   insertSpans,
+  openFilled,
   randomData,
   randomFrom,
   spanIdOf,
@@ -31,10 +31,7 @@ let store: QuestionStore
 let asker: Asker
 
 beforeAll(async () => {
-  store = await openQuestionStore()
-  await insertSpans(store, spans)
-  await insertResources(store, resources)
-  asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }
+  ;({ store, asker } = await openFilled(spans, resources))
 })
 afterAll(() => store.close())
 
@@ -60,7 +57,7 @@ function holds(span: TestSpan, filter: string): boolean {
 }
 
 const statuses = ['unset', 'ok', 'error']
-type Asked = Omit<SearchFilter, 'attributes'> & { attributes: readonly string[] }
+type Asked = Omit<SearchFilter, 'attributes'> & { window: TimeWindow; attributes: readonly string[] }
 
 function expectedMatches(asked: Asked, order: SearchOrder): { traceId: string; best: bigint }[] {
   const matching = spans.filter(
@@ -209,7 +206,7 @@ test.each([
   const query = onlyFilter(parse(`{ .${key} = ${value === '4711' ? value : `"${value}"`} }`))
   const condition =
     way === 'a filter' || query === undefined
-      ? await searchCondition(indexed, { window: before, attributes })
+      ? await searchCondition(indexed, { attributes })
       : await filterCondition(indexed, query, before)
   const { matches } = await findMatching(indexed, condition, before, 'newest', 10)
   expect(matches.length).toBeGreaterThan(0)
@@ -230,7 +227,7 @@ test.each([
 })
 
 test('a thousand traces are summed up at once', async () => {
-  const condition = await searchCondition(asker, { window: before, attributes: [] })
+  const condition = await searchCondition(asker, { attributes: [] })
   const indexed = { ...asker, tenant: 'indexed' as TenantId }
   const { matches, more } = await findMatching(indexed, condition, before, 'newest', 1000)
   expect([matches.length, more]).toEqual([1000, true])

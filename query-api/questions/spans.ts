@@ -35,6 +35,24 @@ export function decodeFigures(row: readonly unknown[], at: number, window: TimeW
   }
 }
 
+const maxUInt64 = 2n ** 64n - 1n
+
+/** Where spans of the same traces may lie beside those of a window: `from` and `to`, so far before and after it in ns. */
+export function aroundParams({ start, end }: TimeWindow, margin: bigint): { from: string; to: string } {
+  const to = end + margin
+  return {
+    from: (start > margin ? start - margin : 0n).toString(),
+    to: (to > maxUInt64 ? maxUInt64 : to).toString(),
+  }
+}
+
+/** Statuses of a span as the store has them. */
+export const statusCodes = { unset: 0, ok: 1, error: 2 } as const
+
+/** The database that a span names: its address and namespace, '' where it names neither. `of`: a table's name and a dot. */
+export const databaseInstance = (of = ''): string =>
+  `concat(${of}server_address, if(${of}server_address != '' AND ${of}db_namespace != '', '/', ''), ${of}db_namespace)`
+
 export const windowParams = (window: TimeWindow): { start: string; end: string } => ({
   start: window.start.toString(),
   end: window.end.toString(),

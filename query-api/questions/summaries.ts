@@ -1,14 +1,13 @@
 import type { TraceService, TraceSummary } from '../types.ts'
 import { all, type Asker } from './ask.ts'
 import type { Match } from './search.ts'
-import { timesMakeSense } from './spans.ts'
+import { aroundParams, timesMakeSense } from './spans.ts'
 
 /**
  * How long before the first and after the last match the rest of their traces is looked for. A trace's id alone finds
  * all of it, but a thousand ids at once pass every bloom filter.
  */
 export const marginNanos = 3_600_000_000_000n
-const maxUInt64 = 2n ** 64n - 1n
 /** Services listed in all, over all traces of a page. */
 const maxRows = 200_000
 
@@ -42,8 +41,7 @@ export async function summaries(asker: Asker, matches: readonly Match[]): Promis
         AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))
       GROUP BY trace_id, service`,
     params: {
-      from: (first > marginNanos ? first - marginNanos : 0n).toString(),
-      to: (last + marginNanos > maxUInt64 ? maxUInt64 : last + marginNanos).toString(),
+      ...aroundParams({ start: first, end: last }, marginNanos),
       traceIds: matches.map(({ traceId }) => traceId),
     },
     maxRows,

@@ -1,5 +1,7 @@
+import type { TenantId } from '../../base/units.ts'
 import { promoted } from '../../store/schema/promoted.ts'
-import type { QuestionStore } from '../testing.ts'
+import { openQuestionStore, type QuestionStore } from '../testing.ts'
+import type { Asker } from './ask.ts'
 
 /** A value with the type it was sent with. */
 export type Sent = { string: string } | { int: string } | { double: number } | { bool: boolean } | { other: string }
@@ -70,6 +72,18 @@ export function rowOf(span: TestSpan, receivedAt = '2026-01-01 00:00:00'): objec
     ...Object.fromEntries(Object.entries(maps).map(([type, map]) => [`attributes_${type}`, map])),
     resource_id: String(span.resource),
   }
+}
+
+/** A real store that holds these, and somebody of the tenant they are of who asks it. */
+export async function openFilled(
+  spans: readonly TestSpan[],
+  resources: readonly TestResource[],
+): Promise<{ store: QuestionStore; asker: Asker }> {
+  const store = await openQuestionStore()
+  await insertSpans(store, spans)
+  await insertResources(store, resources)
+  const asker = { reader: store.reader, tenant: 'default' as TenantId, signal: new AbortController().signal }
+  return { store, asker }
 }
 
 export async function insertSpans(store: QuestionStore, spans: readonly TestSpan[]): Promise<void> {

@@ -2,12 +2,20 @@ import type { TimeWindow } from '../http/times.ts'
 import type { NodeType, RequestFigures, TopologyAnswer, TopologyEdge, TopologyNode } from '../types.ts'
 import { all, type Asker } from './ask.ts'
 import { services } from './services.ts'
-import { decodeFigures, figuresOf, inWindow, isError, timesMakeSense, windowParams } from './spans.ts'
+import {
+  aroundParams,
+  databaseInstance,
+  decodeFigures,
+  figuresOf,
+  inWindow,
+  isError,
+  timesMakeSense,
+  windowParams,
+} from './spans.ts'
 
 /** How far outside the window the other side of a call is looked for. */
 export const marginNanos = 300_000_000_000n
 export const maxEdges = 20_000
-const maxUInt64 = 2n ** 64n - 1n
 
 // A span of another trace never has the same key but by a collision of 64 bits (for a million calls: 1 in 10^7). Joining
 // on the pair itself takes 1.7 times as long.
@@ -49,8 +57,7 @@ const byUrlAlone = callers(
  */
 const calls = `SELECT caller.service AS source, callee.service AS target, callee.matched AS matched,
     multiIf(callee.matched, '',
-      caller.db_system != '', concat('database\\0', caller.db_system, '\\0', caller.server_address,
-        if(caller.server_address != '' AND caller.db_namespace != '', '/', ''), caller.db_namespace),
+      caller.db_system != '', concat('database\\0', caller.db_system, '\\0', ${databaseInstance('caller.')}),
       caller.messaging_destination != '' OR caller.messaging_system != '',
         concat('queue\\0', caller.messaging_system, '\\0', caller.messaging_destination),
       concat('external\\0\\0', multiIf(caller.peer_service != '', caller.peer_service,
@@ -149,7 +156,7 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
       ARRAY JOIN if(place = '', [0], [0, 1]) AS sums
       GROUP BY source, target, place, sums ORDER BY requests DESC, source, target, place LIMIT ${maxEdges + 1}
       SETTINGS ${sidesAsWritten}`,
-    params: { ...windowParams(window), ...margins(window) },
+    params: { ...windowParams(window), ...aroundParams(window, marginNanos) },
     maxRows: maxEdges + 1,
     decode: (row) => ({
       source: String(row[0]),
@@ -178,10 +185,4 @@ function consumedTopics(asker: Asker, window: TimeWindow): Promise<Calls[]> {
       ...decodeFigures(row, 3, window),
     }),
   })
-}
-
-function margins({ start, end }: TimeWindow): { from: string; to: string } {
-  const from = start > marginNanos ? start - marginNanos : 0n
-  const to = end + marginNanos > maxUInt64 ? maxUInt64 : end + marginNanos
-  return { from: from.toString(), to: to.toString() }
 }

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
+import { maxQueryLength } from '../traceql/parse.ts'
 
 // The parameters of all routes, as JSON schema: validated by fastify, shown in the OpenAPI document.
 
@@ -41,7 +42,7 @@ const filterProperties = {
   q: Type.Optional(
     text(
       'A query in TraceQL (docs/traceql.md) in place of all filters below: { resource.service.name = "cart" } >> { status = error }',
-      32_768,
+      maxQueryLength,
     ),
   ),
   service: Type.Optional(text('Service of the span.')),

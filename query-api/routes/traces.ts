@@ -58,13 +58,11 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
 
 async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
   const { order = 'newest', limit = 50, count = false } = asked
-  const pipeline = pipelineOf(asked)
-  if (pipeline !== undefined && onlyFilter(pipeline) === undefined) {
-    const window = parseWindow(asked)
+  const { window, condition, pipeline } = await readFilters(asker, asked)
+  if (condition === undefined) {
     const { matches, more, cut } = await findTraceql(asker, pipeline, window, order, limit)
     return answerOf(asker, window, asked, { matches, more, cut, total: more ? null : matches.length })
   }
-  const { window, condition } = await conditionOf(asker, asked)
   const { matches, more } = await findMatching(asker, condition, window, order, limit)
   const total = more && count ? await countTraces(asker, condition, window) : matches.length
   return answerOf(asker, window, asked, { matches, more, cut: false, total })
@@ -94,14 +92,27 @@ async function answerOf(
   }
 }
 
-/** The query in TraceQL, where it is one. Throws BAD_INPUT when other filters stand beside it. */
-function pipelineOf(asked: Filters): Pipeline | undefined {
-  if (asked.q === undefined) return undefined
-  const { service, operation, minDuration, maxDuration, status, attribute } = asked
+type Filters = Omit<TracesQuery, 'order' | 'limit' | 'count'>
+
+/** What is asked of single spans, or the query that is about whole traces. */
+type Read = { readonly window: TimeWindow } & (
+  | { readonly condition: SearchCondition; readonly pipeline?: undefined }
+  | { readonly condition?: undefined; readonly pipeline: Pipeline }
+)
+
+/** Throws BAD_INPUT, also for other filters beside a query. */
+async function readFilters(asker: Asker, asked: Filters): Promise<Read> {
+  const window = parseWindow(asked)
+  const { q, service, operation, minDuration, maxDuration, status, attribute } = asked
+  if (q === undefined) return { window, condition: await searchCondition(asker, searchFilter(asked)) }
   const others = { service, operation, minDuration, maxDuration, status, attribute }
   const beside = Object.entries(others).find(([, value]) => value !== undefined)?.[0]
   if (beside !== undefined) throw new AppError('BAD_INPUT', `q holds the whole query: ${beside} does not go with it`)
-  return parse(asked.q)
+  const pipeline = parse(q)
+  const filter = onlyFilter(pipeline)
+  return filter === undefined
+    ? { window, pipeline }
+    : { window, condition: await filterCondition(asker, filter, window) }
 }
 
 /**
@@ -112,15 +123,9 @@ export async function conditionOf(
   asker: Asker,
   asked: Filters,
 ): Promise<{ readonly window: TimeWindow; readonly condition: SearchCondition }> {
-  const window = parseWindow(asked)
-  const pipeline = pipelineOf(asked)
-  if (pipeline === undefined) return { window, condition: await searchCondition(asker, searchFilter(asked)) }
-  const filter = onlyFilter(pipeline)
-  if (filter === undefined) {
-    const rule = 'this is about single spans: the query must be one pair of braces, { … }'
-    throw new TraceqlError(rule, pipeline.place)
-  }
-  return { window, condition: await filterCondition(asker, filter, window) }
+  const { window, condition, pipeline } = await readFilters(asker, asked)
+  if (condition !== undefined) return { window, condition }
+  throw new TraceqlError('this is about single spans: the query must be one pair of braces, { … }', pipeline.place)
 }
 
 // Which traces are listed is decided by their matching spans; whoever reads the list sees the traces' own figures, and is to
@@ -164,11 +169,8 @@ async function largeParts(asker: Asker, traceId: string): Promise<TraceParts> {
   }
 }
 
-type Filters = Omit<TracesQuery, 'order' | 'limit' | 'count'>
-
 function searchFilter(asked: Filters): SearchFilter {
   const filter: SearchFilter = {
-    window: parseWindow(asked),
     ...(asked.service === undefined ? {} : { service: asked.service }),
     ...(asked.operation === undefined ? {} : { operation: asked.operation }),
     ...(asked.minDuration === undefined ? {} : { minDuration: parseDuration(asked.minDuration, 'minDuration') }),

@@ -17,8 +17,9 @@ import type {
   Value,
 } from './syntax.ts'
 
-/** Characters and tokens of a query, and brackets within brackets. */
-const maxLength = 32_768
+/** Characters of a query. */
+export const maxQueryLength = 32_768
+/** Tokens of a query, and brackets within brackets. */
 const maxTokens = 2_000
 const maxDepth = 100
 
@@ -29,8 +30,11 @@ const maxDepth = 100
  * Throws TraceqlError with the place of what is wrong or not supported.
  */
 export function parse(text: string): Pipeline {
-  if (text.length > maxLength) {
-    throw new TraceqlError(`a query has at most ${maxLength} characters`, { start: maxLength, end: text.length })
+  if (text.length > maxQueryLength) {
+    throw new TraceqlError(`a query has at most ${maxQueryLength} characters`, {
+      start: maxQueryLength,
+      end: text.length,
+    })
   }
   return new Parser(text).query()
 }

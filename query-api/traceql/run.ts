@@ -1,18 +1,18 @@
 import { AppError } from '../../base/errors.ts'
 import type { TimeWindow } from '../http/times.ts'
 import { all, stream, type Asker } from '../questions/ask.ts'
-import { findMatching, type Match, type SearchOrder } from '../questions/search.ts'
+import type { Match, SearchOrder } from '../questions/search.ts'
 import type { SearchCondition } from '../questions/search-condition.ts'
-import { inWindow, spanIdHex, windowParams } from '../questions/spans.ts'
+import { aroundParams, inWindow, spanIdHex, windowParams } from '../questions/spans.ts'
 import { marginNanos } from '../questions/summaries.ts'
 import { TraceqlError } from './error.ts'
 import { Conditions } from './sql.ts'
 import type { Expression, Pipeline, SpanFilter } from './syntax.ts'
 import { planOf, required, walk, type Plan, type TraceRows } from './walk.ts'
 
-/** A trace found, by the best of the spans that the query leaves, and how many those are where they were counted. */
+/** A trace found, by the best of the spans that the query leaves, and how many those are. */
 export interface Found extends Match {
-  readonly spans: number | null
+  readonly spans: number
 }
 
 export interface Answer {
@@ -24,14 +24,12 @@ export interface Answer {
 }
 
 /** Bits of a span's mask. */
-const maxFilters = 32
+const maxFilters = 31
 /** Traces that are candidates, and that are looked at together. */
 const maxCandidates = 50_000
 const atOnce = 500
 /** Rows of the traces looked at together. */
 const maxRows = 2_000_000
-const maxUInt64 = 2n ** 64n - 1n
-const maxBranches = 12
 
 /** The only filter of a query that asks of single spans and nothing else; undefined for all others. */
 export function onlyFilter(pipeline: Pipeline): SpanFilter | undefined {
@@ -44,15 +42,12 @@ export function onlyFilter(pipeline: Pipeline): SpanFilter | undefined {
 /** The condition of a single filter, as the questions about spans take it. Asks the store which resources it is about. */
 export async function filterCondition(asker: Asker, filter: SpanFilter, window: TimeWindow): Promise<SearchCondition> {
   const conditions = await compiled(asker, window, [filter.condition])
-  const branches = conditions.branches(filter.condition, maxBranches)
-  return {
-    branches: branches.map((branch) => `${inWindow} AND ${branch}`),
-    params: { ...conditions.params, ...aroundParams(window) },
-  }
+  const branches = conditions.branches(filter.condition)
+  return { branches, params: { ...conditions.params, ...aroundParams(window, marginNanos) } }
 }
 
 /**
- * The traces in which a query leaves spans, best first. A span matches that starts in the window; the tree that it stands in
+ * The traces in which a query about whole traces leaves spans, best first; what is one filter is a search for spans. A span matches that starts in the window; the tree that it stands in
  * is the whole trace (within an hour of the window).
  */
 export async function findTraceql(
@@ -62,16 +57,9 @@ export async function findTraceql(
   order: SearchOrder,
   limit: number,
 ): Promise<Answer> {
-  const single = onlyFilter(pipeline)
-  if (single !== undefined) {
-    const condition = await filterCondition(asker, single, window)
-    const { matches, more } = await findMatching(asker, condition, window, order, limit)
-    return { matches: matches.map((match) => ({ ...match, spans: null })), more, cut: false }
-  }
   const plan = planOf(pipeline)
-  const beyond = plan.filters[maxFilters - 1]
-  if (beyond !== undefined)
-    throw new TraceqlError(`a query has at most ${maxFilters - 1} pairs of braces`, beyond.place)
+  const beyond = plan.filters[maxFilters]
+  if (beyond !== undefined) throw new TraceqlError(`a query has at most ${maxFilters} pairs of braces`, beyond.place)
   const search = new Search(asker, pipeline, plan, window, order)
   return search.find(limit)
 }
@@ -123,7 +111,7 @@ class Search {
           SELECT trace_id, groupBitOr(${maskOf(masks)}) AS bits, max(${this.#order === 'newest' ? 'start_ns' : 'duration_ns'}) AS best
           FROM spans WHERE ${inWindow} AND (${any}) GROUP BY trace_id
         ) WHERE ${required(this.#plan, this.#pipeline)} ORDER BY best DESC, trace_id LIMIT ${maxCandidates}`,
-      params: { ...params, ...windowParams(this.#window), ...aroundParams(this.#window) },
+      params: { ...params, ...windowParams(this.#window), ...aroundParams(this.#window, marginNanos) },
       maxRows: maxCandidates,
       decode: (row) => ({ traceId: String(row[0]), best: BigInt(String(row[1])) }),
     })
@@ -158,7 +146,7 @@ class Search {
       params: {
         ...conditions.params,
         ...windowParams(this.#window),
-        ...aroundParams(this.#window),
+        ...aroundParams(this.#window, marginNanos),
         traceIds: candidates.map(({ traceId }) => traceId),
       },
       maxRows,
@@ -225,8 +213,6 @@ class Rows {
 
   columns(): TraceRows {
     return {
-      traceId: this.traceId,
-      spanIds: this.spanIds,
       parents: Int32Array.from(this.#parentIds, (id, row) => {
         const parent = this.#rowOf.get(id) ?? -1
         // Nobody is its own parent.
@@ -241,15 +227,6 @@ class Rows {
 
 const maskOf = (conditions: readonly string[]): string =>
   ['toUInt32(0)', ...conditions.map((condition, bit) => `if(${condition}, toUInt32(${2 ** bit}), 0)`)].join(' + ')
-
-/** Where the rest of a trace may lie. */
-function aroundParams({ start, end }: TimeWindow): { from: string; to: string } {
-  const to = end + marginNanos
-  return {
-    from: (start > marginNanos ? start - marginNanos : 0n).toString(),
-    to: (to > maxUInt64 ? maxUInt64 : to).toString(),
-  }
-}
 
 /**
  * Compiles once to see which resources and regular expressions are asked for, and again without the resources that nobody

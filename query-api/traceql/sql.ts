@@ -1,5 +1,7 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import { namesOf, promotedPlace, wasMoved } from '../questions/filters.ts'
+import { heldIn, keyHeld, namesOf, promotedPlace, resourcesWhere, wasMoved } from '../questions/filters.ts'
+import { branchesOf } from '../questions/search-condition.ts'
+import { inWindow, statusCodes } from '../questions/spans.ts'
 import { TraceqlError } from './error.ts'
 import type { Attribute, Binary, Comparison, Expression, Intrinsic, Literal, Place } from './syntax.ts'
 import {
@@ -15,7 +17,6 @@ import {
   kindCodes,
   nilness,
   orNone,
-  statusCodes,
   texts,
   type Value,
 } from './terms.ts'
@@ -46,17 +47,13 @@ export class Conditions {
     this.#noResources = noResources
   }
 
-  /** A condition as branches, of which one must hold; what must hold in all of them is in each (search-condition.ts). */
-  branches(condition: Expression | undefined, most: number): string[] {
-    let branches = ['true']
-    for (const part of condition === undefined ? [] : conjuncts(condition)) {
-      const texts = this.#alternatives(part)
-      const factors = branches.length * texts.length <= most ? texts : [anyOf(texts)]
-      branches = branches.flatMap((branch) =>
-        factors.map((factor) => (branch === 'true' ? factor : `${branch} AND ${factor}`)),
-      )
-    }
-    return branches
+  /** A condition that holds of spans in the window, as branches of which one must hold (search-condition.ts). */
+  branches(condition: Expression | undefined): string[] {
+    const parts = condition === undefined ? [] : conjuncts(condition)
+    return branchesOf(
+      inWindow,
+      parts.map((part) => this.#alternatives(part)),
+    )
   }
 
   condition(expression: Expression | undefined): string {
@@ -81,7 +78,7 @@ export class Conditions {
     if (ofParent || !['any', 'span', 'resource'].includes(scope)) {
       throw new TraceqlError('by() takes fields of the span itself or of its resource', place)
     }
-    const names = namesOf(key).map((name) => this.#bind(name, 'String'))
+    const names = this.#names(key)
     const maps = { attributes_string: '', attributes_int: 'toString', attributes_double: 'toString', attributes_bool: 'toString', attributes_other: '' } // prettier-ignore
     const own = Object.entries(maps).flatMap(([map, text]) =>
       names.flatMap((name) => [`mapContains(${map}, ${name})`, `[${text}(${map}[${name}])]`]),
@@ -174,27 +171,19 @@ export class Conditions {
           ...ofResource.map((condition) => `(${condition} AND NOT ${own})`),
         ])
       }
-      case 'event':
-        return [`arrayExists(list -> ${this.#inJson('list', key, operator, literal)}, \`events.attributes\`)`]
-      case 'link':
-        return [
-          `arrayExists(link -> ${this.#inJson("JSONExtractRaw(link, 'attributes')", key, operator, literal)}, links)`,
-        ]
-      case 'instrumentation':
-        return [this.#inJson("JSONExtractRaw(scope_rest, 'attributes')", key, operator, literal)]
+      default:
+        return [this.#inJson(scope, key, this.#inPair(operator, literal))]
     }
   }
 
   /** One for each place where it can lie. An equality names the value by itself, for the indexes on the maps' values. */
   #ofSpan(key: string, operator: Comparison, literal: Literal): string[] {
-    const names = namesOf(key).map((name) => this.#bind(name, 'String'))
+    const names = this.#names(key)
     const at = promotedPlace(key)
     const of = promoted[at]
     const inMap = (map: string, value: string, indexed: boolean): string => {
-      const held = names.map(
-        (name) => `(mapContains(${map}, ${name}) AND ${compared(`${map}[${name}]`, operator, value)})`,
-      )
-      return indexed && operator === '=' ? `(has(mapValues(${map}), ${value}) AND ${anyOf(held)})` : anyOf(held)
+      const held = heldIn(map, names, (at) => compared(at, operator, value))
+      return indexed && operator === '=' ? `(has(mapValues(${map}), ${value}) AND ${held})` : held
     }
     const column = (value: string): string[] =>
       of === undefined ? [] : [`(${wasMoved(at)} AND ${compared(of.column, operator, value)})`]
@@ -224,85 +213,92 @@ export class Conditions {
     if (key === 'service.name' && literal.type === 'string') {
       return [compared('service', operator, this.#bind(literal.value, 'String'))]
     }
-    const compare = (value: string): string | undefined => {
-      switch (literal.type) {
-        case 'string':
-          return compared(value, operator, this.#bind(literal.value, 'String'))
-        case 'int':
-        case 'duration':
-        case 'float':
-          return `ifNull(${compared(`toFloat64OrNull(${value})`, operator, this.#bindNumber(literal))}, false)`
-        case 'bool':
-          return `(${value} IN ('true', 'false') AND ${compared(value, operator, `'${literal.value}'`)})`
-        default:
-          return undefined
-      }
+    switch (literal.type) {
+      case 'string':
+        return this.#resourcesWith(key, (value) => compared(value, operator, this.#bind(literal.value, 'String')))
+      case 'int':
+      case 'duration':
+      case 'float':
+        return this.#resourcesWith(
+          key,
+          (value) => `ifNull(${compared(`toFloat64OrNull(${value})`, operator, this.#bindNumber(literal))}, false)`,
+        )
+      case 'bool':
+        return this.#resourcesWith(
+          key,
+          (value) => `(${value} IN ('true', 'false') AND ${compared(value, operator, `'${literal.value}'`)})`,
+        )
+      default:
+        return []
     }
-    return this.#resourcesWith(key, compare)
   }
 
-  #resourcesWith(key: string, compare: (value: string) => string | undefined): string[] {
-    const held = namesOf(key).flatMap((name) => {
-      const bound = this.#bind(name, 'String')
-      const condition = compare(`attributes[${bound}]`)
-      return condition === undefined ? [] : [`(mapContains(attributes, ${bound}) AND ${condition})`]
-    })
-    if (held.length === 0) return []
-    const subquery = `SELECT resource_id FROM resources WHERE tenant = {tenant:String} AND ${anyOf(held)}`
+  #resourcesWith(key: string, holds: (value: string) => string): string[] {
+    const subquery = resourcesWhere(heldIn('attributes', this.#names(key), holds))
     this.resources.add(subquery)
     return this.#noResources.has(subquery) ? [] : [`resource_id IN (${subquery})`]
   }
 
-  /** In an OTLP/JSON array of KeyValue. */
-  #inJson(list: string, key: string, operator: Comparison, literal: Literal): string {
+  /** A value of an OTLP/JSON KeyValue called `pair`. */
+  #inPair(operator: Comparison, literal: Literal): string {
     const value = (path: string): string => `JSONExtractString(pair, 'value', '${path}')`
     const is = (path: string): string => `JSONHas(pair, 'value', '${path}')`
-    const compare = (): string => {
-      switch (literal.type) {
-        case 'string':
-          return `${is('stringValue')} AND ${compared(value('stringValue'), operator, this.#bind(literal.value, 'String'))}`
-        case 'bool':
-          return `${is('boolValue')} AND ${compared("JSONExtractBool(pair, 'value', 'boolValue')", operator, String(literal.value))}`
-        case 'int':
-        case 'duration':
-        case 'float': {
-          const number = this.#bindNumber(literal)
-          return `((${is('intValue')} AND ${compared(`toInt64OrZero(${value('intValue')})`, operator, number)}) OR
-            (${is('doubleValue')} AND ${compared("JSONExtractFloat(pair, 'value', 'doubleValue')", operator, number)}))`
-        }
-        default:
-          return 'false'
+    switch (literal.type) {
+      case 'string':
+        return `(${is('stringValue')} AND ${compared(value('stringValue'), operator, this.#bind(literal.value, 'String'))})`
+      case 'bool':
+        return `(${is('boolValue')} AND ${compared("JSONExtractBool(pair, 'value', 'boolValue')", operator, String(literal.value))})`
+      case 'int':
+      case 'duration':
+      case 'float': {
+        const number = this.#bindNumber(literal)
+        return `((${is('intValue')} AND ${compared(`toInt64OrZero(${value('intValue')})`, operator, number)}) OR
+          (${is('doubleValue')} AND ${compared("JSONExtractFloat(pair, 'value', 'doubleValue')", operator, number)}))`
       }
+      default:
+        return 'false'
     }
-    const holds = `JSONExtractString(pair, 'key') = ${this.#bind(key, 'String')} AND ${compare()}`
-    return `arrayExists(pair -> ${holds}, JSONExtractArrayRaw(${list}))`
+  }
+
+  /** Of the attributes that are kept as OTLP/JSON one has the key, and a value for which a condition on `pair` holds. */
+  #inJson(scope: 'event' | 'link' | 'instrumentation', key: string, holds: string): string {
+    const has = `pair -> JSONExtractString(pair, 'key') = ${this.#bind(key, 'String')} AND ${holds}`
+    const inList = (list: string): string => `arrayExists(${has}, JSONExtractArrayRaw(${list}))`
+    switch (scope) {
+      case 'event':
+        return `arrayExists(list -> ${inList('list')}, \`events.attributes\`)`
+      case 'link':
+        return `arrayExists(link -> ${inList("JSONExtractRaw(link, 'attributes')")}, links)`
+      case 'instrumentation':
+        return inList("JSONExtractRaw(scope_rest, 'attributes')")
+    }
   }
 
   #existence({ scope, key }: Attribute, operator: Comparison, place: Place): string {
     if (operator !== '=' && operator !== '!=') throw new TraceqlError('nil is compared with = and != only', place)
-    const name = this.#bind(key, 'String')
-    const named = (list: string): string =>
-      `arrayExists(pair -> JSONExtractString(pair, 'key') = ${name}, JSONExtractArrayRaw(${list}))`
     const ofResource = (): string => anyOf(orNone(this.#resourcesWith(key, () => 'true')))
-    const exists = {
-      span: () => this.#has(key),
-      resource: ofResource,
-      any: () => `(${this.#has(key)} OR ${ofResource()})`,
-      event: () => `arrayExists(list -> ${named('list')}, \`events.attributes\`)`,
-      link: () => `arrayExists(link -> ${named("JSONExtractRaw(link, 'attributes')")}, links)`,
-      instrumentation: () => named("JSONExtractRaw(scope_rest, 'attributes')"),
-    }[scope]()
+    const exists = ((): string => {
+      switch (scope) {
+        case 'span':
+          return this.#has(key)
+        case 'resource':
+          return ofResource()
+        case 'any':
+          return `(${this.#has(key)} OR ${ofResource()})`
+        default:
+          return this.#inJson(scope, key, 'true')
+      }
+    })()
     return operator === '!=' ? exists : `NOT ${exists}`
   }
 
   /** The span has the key itself, with any type. */
   #has(key: string): string {
-    const maps = ['attributes_string', 'attributes_int', 'attributes_double', 'attributes_bool', 'attributes_other']
-    const names = namesOf(key).map((name) => this.#bind(name, 'String'))
-    const parts = maps.flatMap((map) => names.map((name) => `mapContains(${map}, ${name})`))
-    const at = promotedPlace(key)
-    if (at >= 0) parts.push(wasMoved(at))
-    return anyOf(parts)
+    return keyHeld(key, this.#names(key))
+  }
+
+  #names(key: string): readonly string[] {
+    return namesOf(key).map((name) => this.#bind(name, 'String'))
   }
 
   #intrinsic(intrinsic: Intrinsic, operator: Comparison, literal: Literal): string {
@@ -311,10 +307,10 @@ export class Conditions {
     const mismatch = (): never => {
       throw new TraceqlError(`the field ${name} is never ${article(literal.type)}`, literal.place)
     }
-    const ordered = (allowed: readonly string[], value: number): string => {
+    const equality = (column: string, value: number): string => {
       if (operator !== '=' && operator !== '!=')
         throw new TraceqlError(`the field ${name} is compared with = and != only`, literal.place)
-      return compared(allowed[0] ?? '', operator, String(value))
+      return compared(column, operator, String(value))
     }
     const text = texts[name]
     if (text !== undefined) {
@@ -323,9 +319,9 @@ export class Conditions {
     }
     switch (name) {
       case 'span:status':
-        return literal.type === 'status' ? ordered(['status'], statusCodes[literal.value]) : mismatch()
+        return literal.type === 'status' ? equality('status', statusCodes[literal.value]) : mismatch()
       case 'span:kind':
-        return literal.type === 'kind' ? ordered(['kind'], kindCodes[literal.value]) : mismatch()
+        return literal.type === 'kind' ? equality('kind', kindCodes[literal.value]) : mismatch()
       case 'event:name':
       case 'link:spanID':
       case 'link:traceID': {
@@ -449,7 +445,7 @@ export class Conditions {
         place,
       )
     }
-    return { names: namesOf(key).map((name) => this.#bind(name, 'String')), at: promotedPlace(key) }
+    return { names: this.#names(key), at: promotedPlace(key) }
   }
 
   #bindNumber(literal: Literal): string {

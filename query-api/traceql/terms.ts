@@ -22,7 +22,6 @@ export const texts: Partial<Readonly<Record<IntrinsicName, string>>> = {
   'instrumentation:name': 'scope_name',
   'instrumentation:version': 'scope_version',
 }
-export const statusCodes = { unset: 0, ok: 1, error: 2 } as const
 export const kindCodes = { unspecified: 0, internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
 
 /** Every span has its intrinsics; of lists and of the parent there may be none. */

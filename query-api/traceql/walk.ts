@@ -11,8 +11,6 @@ import type {
 
 /** The spans of one trace, each once, in columns. */
 export interface TraceRows {
-  readonly traceId: string
-  readonly spanIds: readonly string[]
   /** Row of the parent, -1 where there is none or it is missing. */
   readonly parents: Int32Array
   /** Bit i: the span is one of `filters[i]` of the plan. */
@@ -73,7 +71,7 @@ export function required(plan: Plan, pipeline: Pipeline): string {
 
 /** The rows that the pipeline leaves, over all its spansets, in their order. */
 export function walk(plan: Plan, pipeline: Pipeline, trace: TraceRows): number[] {
-  const whole = trace.spanIds.map((_, row) => row)
+  const whole = Array.from(trace.parents, (_, row) => row)
   return union(new Walk(plan, trace).stages(pipeline.stages, [whole]))
 }
 
@@ -161,7 +159,7 @@ class Walk {
   }
 
   #marked(rows: Rows): Uint8Array {
-    const marks = new Uint8Array(this.#trace.spanIds.length)
+    const marks = new Uint8Array(this.#trace.parents.length)
     for (const row of rows) if (row >= 0) marks[row] = 1
     return marks
   }

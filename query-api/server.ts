@@ -15,6 +15,7 @@ import { onlyGet } from './http/methods.ts'
 import { Slots } from './http/slots.ts'
 import type { RouteContext, TraceSlots } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
+import { listRoutes } from './routes/lists.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { answers, query } from './routes/schemas.ts'
@@ -22,6 +23,7 @@ import { topologyRoutes } from './routes/topology.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { uiRoutes } from './routes/ui.ts'
 import { whyRoutes } from './routes/why.ts'
+import { tempoRoutes } from './tempo/routes.ts'
 
 export interface QueryApiOptions {
   readonly host: string
@@ -152,9 +154,11 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
+    listRoutes(scope, context)
     whyRoutes(scope, context)
     topologyRoutes(scope, context)
     attributeRoutes(scope, context)
+    await scope.register(async (tempo) => tempoRoutes(tempo, context))
     ownRoutes(scope, context, {
       config: {
         version,

@@ -121,6 +121,79 @@ export interface TraceService {
   errors: number
 }
 
+/** GET /api/spans */
+export interface SpansAnswer extends Window {
+  order: 'newest' | 'slowest'
+  limit: number
+  /** Of `values`, as they were asked for: those of `field`, else those of the query's `select()`. */
+  fields: string[]
+  spans: ListedSpan[]
+  /** More spans match than are listed. */
+  more: boolean
+  /** Not all traces that might match were looked at. */
+  cut: boolean
+}
+export interface ListedSpan {
+  traceId: string
+  spanId: string
+  service: string
+  name: string
+  kind: number
+  statusCode: number
+  startTimeUnixNano: TimeText
+  durationNanos: NanosText
+  values: (TypedValue | null)[]
+}
+
+/** GET /api/groups */
+export interface GroupsAnswer extends Window {
+  by: string
+  /** Those of most spans first. */
+  groups: GroupRow[]
+  /** More values exist than are listed. */
+  more: boolean
+}
+/** The spans that match and have one value; percentiles as in `RequestFigures`. */
+export interface GroupRow extends Omit<RequestFigures, 'requests'> {
+  /** Null: the field is not there. */
+  value: TypedValue | null
+  spans: number
+}
+
+// ---------------------------------------------------------------------------------------------- figures over time
+
+/** GET /api/metrics */
+export interface MetricsAnswer extends Window {
+  /** Steps lie on multiples of their length. */
+  step: NanosText
+  /** The end of each step, which holds (time - step, time]. */
+  times: TimeText[]
+  /** Those of most spans first. */
+  series: MetricSeries[]
+  /** More series exist than are told. */
+  more: boolean
+  /** Not all traces that might match were looked at: there were too many for one question. */
+  cut: boolean
+}
+export interface MetricSeries {
+  /** As the query writes its fields; `p` is a quantile, `__bucket` the upper edge of a bucket. */
+  labels: MetricLabel[]
+  /** By place in `times`, durations in seconds; null: none. */
+  values: (number | null)[]
+  /** Spans that stand out; only when asked for. */
+  exemplars: { traceId: string; spanId: string; startTimeUnixNano: TimeText; value: number }[]
+}
+export interface MetricLabel {
+  name: string
+  value: TypedValue | null
+}
+/** A value with the type it was sent with. */
+export interface TypedValue {
+  type: 'string' | 'int' | 'double' | 'bool' | 'duration' | 'status' | 'kind' | 'other'
+  /** Numbers in digits (doubles also "NaN", "Infinity", "-Infinity"), durations in nanoseconds, `other` as OTLP/JSON. */
+  text: string
+}
+
 // ---------------------------------------------------------------------------------------------- why
 
 /** GET /api/heatmap: the spans that match, every one counted, by start and duration. */

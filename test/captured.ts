@@ -165,7 +165,7 @@ interface LooseRequest {
 }
 
 /** What the request says, read by protobufjs (or JSON.parse for a JSON body), never by Weft's own readers. */
-export function wholeSpansOf({ body, contentType }: Captured): WholeSpan[] {
+export function wholeSpansOf({ body, contentType }: Pick<Captured, 'body' | 'contentType'>): WholeSpan[] {
   const request = (
     contentType.includes('json') ? JSON.parse(body.toString()) : traceRequestTypeWithStrings.decode(body).toJSON()
   ) as LooseRequest

@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TopologyAnswer, TraceAnswer } from '../query-api/types.ts'
-import { capturedTraces, sendCaptured, wholeSpansOf, wholeSpansOfAnswer, type WholeSpan } from './captured.ts'
+import type protobuf from 'protobufjs'
+import { tempoTraceType, traceRequestTypeWithStrings } from './otlp-oracle.ts'
+import {
+  capturedTraces,
+  sendCaptured,
+  type Captured,
+  wholeSpansOf,
+  wholeSpansOfAnswer,
+  type WholeSpan,
+} from './captured.ts'
 import { eventually, type RunningWeft, startWeft } from './weft.ts'
 
 let weft: RunningWeft
@@ -27,6 +36,41 @@ describe('every captured trace comes back whole over the API', () => {
       return trace.spans.length >= spans.length && trace
     })
     expect(bySpanId(wholeSpansOfAnswer(answer))).toEqual(bySpanId(spans))
+  })
+})
+
+describe('every captured trace goes out as OTLP again, as what was sent', () => {
+  const ask = async (path: string, accept = 'application/json'): Promise<Pick<Captured, 'body' | 'contentType'>> => {
+    const response = await fetch(`${weft.api}${path}`, { headers: { accept } })
+    expect(response.status, path).toBe(200)
+    return {
+      body: Buffer.from(await response.arrayBuffer()),
+      contentType: response.headers.get('content-type') ?? '',
+    }
+  }
+
+  test('as JSON, and to clients of Tempo as protobuf and JSON', async () => {
+    // One of each client: what a client sends is alike.
+    const clients = Map.groupBy(captured, ({ client }) => client)
+    for (const [, [request]] of clients) {
+      const traceId = request === undefined ? '' : (wholeSpansOf(request)[0]?.traceId ?? '')
+      const wanted = bySpanId(sent.get(traceId) ?? [])
+      expect(wanted.length).toBeGreaterThan(0)
+      expect(bySpanId(wholeSpansOf(await ask(`/api/traces/${traceId}/otlp`)))).toEqual(wanted)
+      const first = await ask(`/tempo/api/traces/${traceId}`, 'application/protobuf')
+      expect(first.contentType).toBe('application/protobuf')
+      expect(bySpanId(wholeSpansOf(first))).toEqual(wanted)
+      const second = await ask(`/tempo/api/v2/traces/${traceId.toUpperCase()}`, 'application/protobuf')
+      const { trace } = tempoTraceType.decode(second.body) as unknown as { trace: protobuf.Message }
+      const body = Buffer.from(traceRequestTypeWithStrings.encode(trace).finish())
+      expect(bySpanId(wholeSpansOf({ body, contentType: '' }))).toEqual(wanted)
+    }
+    const [traceId = '', spans = []] = [...sent][0] ?? []
+    const { trace } = JSON.parse((await ask(`/tempo/api/v2/traces/${traceId}`)).body.toString()) as { trace: object }
+    expect(
+      bySpanId(wholeSpansOf({ body: Buffer.from(JSON.stringify(trace)), contentType: 'application/json' })),
+    ).toEqual(bySpanId(spans))
+    expect(JSON.parse((await ask(`/tempo/api/traces/${traceId}`)).body.toString())).toHaveProperty('batches')
   })
 })
 

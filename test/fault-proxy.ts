@@ -78,7 +78,9 @@ export async function startFaultProxy(
     // A connection that ends under it is what this proxy is for.
     pass(request, response).catch(() => request.socket.destroy())
   }
-  const server = tls ? createTlsServer({ ...tls }, handle) : createServer(handle)
+  // As long as ClickHouse takes them (http_max_uri_size): a question names up to a thousand traces.
+  const maxHeaderSize = 1024 * 1024
+  const server = tls ? createTlsServer({ ...tls, maxHeaderSize }, handle) : createServer({ maxHeaderSize }, handle)
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket)).on('error', () => {})

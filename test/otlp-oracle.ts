@@ -2,11 +2,12 @@ import protobuf from 'protobufjs'
 
 /**
  * The truth about OTLP trace requests: protobufjs with the official definitions (opentelemetry-proto v1: collector/trace/v1,
- * trace/v1, resource/v1, common/v1), as one source. `STRING` is `bytes` or `string`.
+ * trace/v1, resource/v1, common/v1), and Tempo's answer that holds a trace (tempo.proto), as one source. `STRING` is `bytes` or `string`.
  */
 const definitions = `
 syntax = "proto3";
 message ExportTraceServiceRequest { repeated ResourceSpans resource_spans = 1; }
+message TraceByIDResponse { ExportTraceServiceRequest trace = 1; }
 message ExportTraceServiceResponse { ExportTracePartialSuccess partial_success = 1; }
 message ExportTracePartialSuccess { int64 rejected_spans = 1; STRING error_message = 2; }
 message ResourceSpans {
@@ -118,4 +119,6 @@ export const traceRequestTypeWithStrings = rootWithStrings.lookupType('ExportTra
 export function oracleType(name: string): protobuf.Type {
   return root.lookupType(name)
 }
+/** Tempo's answer to who asks for a trace: its `trace` has the fields of a request. */
+export const tempoTraceType = rootWithStrings.lookupType('TraceByIDResponse')
 export const traceResponseType = rootWithStrings.lookupType('ExportTraceServiceResponse')

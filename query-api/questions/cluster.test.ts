@@ -71,6 +71,7 @@ afterAll(async () => {
 })
 
 const window = 'start=1767311990000000000&end=1767312600000000000'
+const q = (text: string) => `${window}&q=${encodeURIComponent(text)}`
 const attribute = (text: string) => `attribute=${encodeURIComponent(text)}`
 
 async function answers(path: string): Promise<[unknown, unknown]> {
@@ -94,6 +95,13 @@ test.each([
   ['by an attribute of spans', `/api/traces?${window}&${attribute('url.path=/op/7')}`, 'traceId'],
   ['by an attribute of resources', `/api/traces?${window}&${attribute('resource.host.name=host-1')}`, 'traceId'],
   ['by an attribute of either', `/api/traces?${window}&${attribute('host.name=host-2')}`, 'traceId'],
+  ['a query about whole traces', `/api/traces?${q('{ kind = server } >> { duration > 1ms }')}&limit=5`, 'traceId'],
+  ['spans with fields', `/api/spans?${q('{ } | select(resource.host.name, rootName)')}&limit=5`, 'host-'],
+  ['groups by a resource', `/api/groups?${window}&by=resource.host.name`, 'host-1'],
+  ['groups by the root', `/api/groups?${window}&by=rootServiceName`, 'service-'],
+  ['figures over time', `/api/metrics?${q('{ } | rate() by (resource.host.name)')}`, 'host-2'],
+  ['figures of whole traces', `/api/metrics?${q('{ } | count() > 2 | rate()')}`, 'rate'],
+  ['a comparison', `/api/metrics?${q('{ } | compare({ resource.host.name = "host-1" }, 2)')}`, '__meta_type'],
   ['attribute keys', `/api/attributes?${window}`, 'host.name'],
   ['attribute values', `/api/attributes/values?${window}&key=resource.host.name`, 'host-0'],
 ])('%s', async (_, path, expected) => {

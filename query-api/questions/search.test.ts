@@ -7,7 +7,7 @@ import type { Asker } from './ask.ts'
 import { parseAttributeFilter } from './filters.ts'
 import { searchCondition, type SearchFilter } from './search-condition.ts'
 import { backwards, countSpans, countTraces, findMatching, type SearchOrder } from './search.ts'
-import { parse } from '../traceql/parse.ts'
+import { parseSearch } from '../traceql/parse.ts'
 import { filterCondition, onlyFilter } from '../traceql/run.ts'
 import { summaries } from './summaries.ts'
 import {
@@ -203,7 +203,7 @@ test.each([
   const indexed = { ...asker, tenant: 'indexed' as TenantId }
   const key = value === '4711' ? 'order.id' : 'user.id'
   const attributes = [parseAttributeFilter(`${key}=${value}`)]
-  const query = onlyFilter(parse(`{ .${key} = ${value === '4711' ? value : `"${value}"`} }`))
+  const query = onlyFilter(parseSearch(`{ .${key} = ${value === '4711' ? value : `"${value}"`} }`))
   const condition =
     way === 'a filter' || query === undefined
       ? await searchCondition(indexed, { attributes })

@@ -73,6 +73,12 @@ export const tracesQuery = query({
   count: Type.Optional(Type.Boolean({ description: 'Also count all traces that match.', default: false })),
 })
 
+const order = Type.Optional(
+  Type.Enum(['newest', 'slowest'], { description: 'By start, or by duration.', default: 'newest' }),
+)
+const field = (description: string) =>
+  text(`${description}: name, duration, span.key, resource.key, rootServiceName, …`)
+
 const which = Type.Optional(
   Type.Enum(['spans', 'requests'], {
     description: 'All spans that match, or only those that serve a request.',
@@ -98,6 +104,39 @@ export const diagnosisQuery = query({
   failed: Type.Optional(Type.Boolean({ description: 'Selected are spans with status ERROR.', default: false })),
 })
 
+export const spansQuery = query({
+  ...filterProperties,
+  order,
+  limit: limit(100, 10_000),
+  field: Type.Optional(
+    Type.Array(field('A field that is shown of each span'), {
+      description: 'Fields shown of each span, as TraceQL writes them; repeat it.',
+      maxItems: 20,
+    }),
+  ),
+})
+
+export const groupsQuery = query({
+  ...filterProperties,
+  of: which,
+  by: field('The field whose values make the groups'),
+  limit: limit(200, 1000),
+})
+
+export const metricsQuery = query({
+  ...windowProperties,
+  q: text('A metrics query in TraceQL: { status = error } | rate() by (resource.service.name)', maxQueryLength),
+  step: duration('Length of a step; about 240 steps by default.'),
+  exemplars: Type.Optional(
+    Type.Integer({
+      description: 'Spans that stand out, of all series together.',
+      minimum: 0,
+      maximum: 500,
+      default: 0,
+    }),
+  ),
+})
+
 export const traceParams = Type.Object({
   traceId: Type.String({ description: '32 hex digits.', pattern: '^[0-9a-fA-F]{32}$' }),
 })
@@ -121,6 +160,9 @@ export const attributeValuesQuery = query({
 
 export type TracesQuery = Static<typeof tracesQuery>
 export type HeatmapQuery = Static<typeof heatmapQuery>
+export type SpansQuery = Static<typeof spansQuery>
+export type MetricsQuery = Static<typeof metricsQuery>
+export type GroupsQuery = Static<typeof groupsQuery>
 export type DiagnosisQuery = Static<typeof diagnosisQuery>
 
 const errorAnswer = Type.Object(

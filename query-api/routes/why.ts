@@ -8,7 +8,7 @@ import { heatmap } from '../questions/heatmap.ts'
 import type { DiagnosisAnswer, HeatmapAnswer } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
 import { diagnosisQuery, heatmapQuery, type DiagnosisQuery, type HeatmapQuery } from './schemas.ts'
-import { conditionOf } from './traces.ts'
+import { conditionOf } from './read-filters.ts'
 
 export function whyRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get<{ Querystring: HeatmapQuery }>(

@@ -8,7 +8,12 @@ import type { Rebuilt } from './rebuild.ts'
 /** One span of the answer (`TraceSpan` in types.ts) as JSON text. */
 export function spanJson(traceId: string, sent: StoredSpan, rebuilt: Rebuilt, resource: number): string {
   const { span } = rebuilt
-  return `{"traceId":"${traceId}","spanId":"${sent.spanId}","parentSpanId":"${sent.parentSpanId}","traceState":${JSON.stringify(sent.traceState)},"flags":${sent.flags},"name":${JSON.stringify(sent.name)},"kind":${sent.kind},"startTimeUnixNano":"${sent.start}","endTimeUnixNano":"${sent.end}","attributes":${attributesJson(sent)},"droppedAttributesCount":${sent.droppedAttributesCount},"events":${eventsJson(sent)},"droppedEventsCount":${sent.droppedEventsCount},"links":[${sent.linksJson.join(',')}],"droppedLinksCount":${sent.droppedLinksCount},"status":{"code":${sent.statusCode},"message":${JSON.stringify(sent.statusMessage)}},"resource":${resource},"scope":${span.scope},"service":${JSON.stringify(span.service)},"receivedAtUnixNano":"${span.receivedAt}","durationNanos":"${span.duration}","invalidTimes":${span.invalidTimes},"selfTimeNanos":"${rebuilt.selfTime}","onCriticalPath":${rebuilt.onCriticalPath},"missingParent":${rebuilt.missingParent},"skewNanos":${rebuilt.skew === undefined ? 'null' : `"${rebuilt.skew}"`},"copies":${span.copies}}`
+  return `{${sentJson(traceId, sent)},"resource":${resource},"scope":${span.scope},"service":${JSON.stringify(span.service)},"receivedAtUnixNano":"${span.receivedAt}","durationNanos":"${span.duration}","invalidTimes":${span.invalidTimes},"selfTimeNanos":"${rebuilt.selfTime}","onCriticalPath":${rebuilt.onCriticalPath},"missingParent":${rebuilt.missingParent},"skewNanos":${rebuilt.skew === undefined ? 'null' : `"${rebuilt.skew}"`},"copies":${span.copies}}`
+}
+
+/** What was sent of a span as the members of an OTLP/JSON Span. */
+export function sentJson(traceId: string, sent: StoredSpan): string {
+  return `"traceId":"${traceId}","spanId":"${sent.spanId}","parentSpanId":"${sent.parentSpanId}","traceState":${JSON.stringify(sent.traceState)},"flags":${sent.flags},"name":${JSON.stringify(sent.name)},"kind":${sent.kind},"startTimeUnixNano":"${sent.start}","endTimeUnixNano":"${sent.end}","attributes":${attributesJson(sent)},"droppedAttributesCount":${sent.droppedAttributesCount},"events":${eventsJson(sent)},"droppedEventsCount":${sent.droppedEventsCount},"links":[${sent.linksJson.join(',')}],"droppedLinksCount":${sent.droppedLinksCount},"status":{"code":${sent.statusCode},"message":${JSON.stringify(sent.statusMessage)}}`
 }
 
 /** The attributes as OTLP/JSON KeyValue list: what was moved into columns goes back under the very name it was sent with. */

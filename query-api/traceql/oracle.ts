@@ -48,6 +48,8 @@ class Oracle {
             ...Map.groupBy(set, (span) => JSON.stringify(this.#values(stage.of, span)[0] ?? null)).values(),
           ])
           break
+        case 'select':
+          break
         case 'coalesce':
           spansets = spansets.length === 0 ? [] : [[...new Set(spansets.flat())]]
           break
@@ -108,7 +110,10 @@ class Oracle {
       case 'aggregate': {
         const { of } = scalar
         if (of === undefined) return set.length
-        const values = set.flatMap((span) => this.#values(of, span).filter((value) => typeof value === 'number'))
+        // What cannot have been measured is not added up.
+        const measured =
+          of.kind === 'intrinsic' && of.name === 'span:duration' ? set.filter(({ invalid }) => !invalid) : set
+        const values = measured.flatMap((span) => this.#values(of, span).filter((value) => typeof value === 'number'))
         if (values.length === 0) return Number.NaN
         const sum = values.reduce((a, b) => a + b)
         return {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { TraceqlError } from './error.ts'
-import { parse } from './parse.ts'
+import { parse, parseSearch } from './parse.ts'
 
 /** The tree in brackets, without its places. */
 function shape(node: unknown): unknown {
@@ -11,7 +11,8 @@ function shape(node: unknown): unknown {
   const of = Object.entries(rest).filter(([key]) => key !== 'place')
   return kind === undefined ? Object.fromEntries(of) : [kind, ...of.map(([, value]) => shape(value))]
 }
-const conditionOf = (text: string): unknown => (shape(parse(`{ ${text} }`)) as [string, [string, unknown][]])[1][0]?.[1]
+const conditionOf = (text: string): unknown =>
+  (shape(parseSearch(`{ ${text} }`)) as [string, [string, unknown][]])[1][0]?.[1]
 
 // As they stand in Tempo's documentation and in its own tests.
 const accepted = [
@@ -73,11 +74,54 @@ const accepted = [
   'count() > 3',
   '(count() + 1) * 2 > 3',
   'avg(duration) = 1s',
+  '{ .a } | select(span.http.url, name, resource."my key")',
+  '{ .a } > { .b } | select(status) | count() > 1',
 ]
 
 test.each(accepted)('%s', (text) => {
-  const { place } = parse(text)
+  const { place } = parseSearch(text)
   expect(text.slice(place.start, place.end)).toBe(text.trim())
+})
+
+describe('figures over time', () => {
+  const metricsOf = (text: string): unknown => parse(`{ .a } | ${text}`).metrics
+  test.each<[string, Record<string, unknown>]>([
+    ['rate()', { function: 'rate', quantiles: [], by: [] }],
+    ['count_over_time() by (name)', { function: 'count_over_time', by: [{ name: 'span:name' }] }],
+    ['avg_over_time(duration)', { function: 'avg_over_time', of: { name: 'span:duration' } }],
+    [
+      'max_over_time(span.bytes) by (.x, resource.y)',
+      { of: { key: 'bytes' }, by: [{ key: 'x' }, { scope: 'resource' }] },
+    ],
+    ['quantile_over_time(duration, .5, 0.99, 1)', { quantiles: [0.5, 0.99, 1] }],
+    ['histogram_over_time(duration)', { function: 'histogram_over_time' }],
+    ['compare({ status = error })', { kind: 'compare', top: 10 }],
+    ['compare({}, 5, 100, 200)', { top: 5, window: { start: 100n, end: 200n } }],
+  ])('%s', (text, first) => {
+    expect(metricsOf(text)).toMatchObject({ first, after: [] })
+  })
+
+  test('what comes after them', () => {
+    expect(metricsOf('rate() by (name) > 0.5 | topk(3)')).toMatchObject({
+      after: [
+        { kind: 'valueFilter', operator: '>', value: 0.5 },
+        { kind: 'topk', count: 3 },
+      ],
+    })
+    expect(metricsOf('max_over_time(duration) >= 250ms | bottomk(1)')).toMatchObject({
+      after: [{ value: 0.25 }, { kind: 'bottomk', count: 1 }],
+    })
+    expect(metricsOf('rate() > -1')).toMatchObject({ after: [{ value: -1 }] })
+  })
+
+  test('hints', () => {
+    const { hints } = parse('{ .a } | rate() with (exemplars = true, sample = 0.1)')
+    expect(hints).toMatchObject([
+      { name: 'exemplars', value: { value: true } },
+      { name: 'sample', value: { value: 0.1 } },
+    ])
+    expect(parse('{ .a } with (most_recent = true)').hints).toHaveLength(1)
+  })
 })
 
 describe('how operators bind', () => {
@@ -95,8 +139,8 @@ describe('how operators bind', () => {
   })
 
   test('structural operators bind more than && and ||, which bind alike', () => {
-    expect(shape(parse('{ .a } && { .b } > { .c } || { .d }'))).toEqual(
-      shape(parse('(({ .a } && ({ .b } > { .c })) || { .d })')),
+    expect(shape(parseSearch('{ .a } && { .b } > { .c } || { .d }'))).toEqual(
+      shape(parseSearch('(({ .a } && ({ .b } > { .c })) || { .d })')),
     )
   })
 })
@@ -143,9 +187,20 @@ describe('what is wrong is told where it is', () => {
     ['{ .a } | count() ', '', /expected a comparison/],
     ['{ .a } | count(.b) > 1', '.b', /takes nothing/],
     ['{ .a } | avg() > 1', ')', /needs what to avg/],
-    ['{ .a } | rate()', 'rate', /not supported yet/],
-    ['{ .a } | select(.b)', 'select', /not supported yet/],
-    ['{ .a } with (sample = true)', 'with', /not supported/],
+    ['{ .a } | rate() | rate()', 'rate', /topk/],
+    ['{ .a } | rate(duration)', 'duration', /takes nothing/],
+    ['{ .a } | sum_over_time()', ')', /needs a field/],
+    ['{ .a } | quantile_over_time(duration)', ')', /needs quantiles/],
+    ['{ .a } | quantile_over_time(duration, 99)', '99', /from 0 to 1/],
+    ['{ .a } | topk(3)', 'topk', /at the end of the whole query/],
+    ['({ .a } | rate()) && { .b }', 'rate', /at the end of the whole query/],
+    ['{ .a } | rate() | topk(0)', 'topk', /1 to 1000/],
+    ['{ .a } | rate() =~ "x"', '=~', /no regular expression/],
+    ['{ .a } | compare(.b)', '.b', /in braces/],
+    ['{ .a } | compare({ }, 5, 100)', ')', /a start and an end/],
+    ['{ .a } | select()', ')', /a field: name/],
+    ['{ .a } | select(.b + 1)', '+', /expected "\)"/],
+    ['{ .a } with (fast = true)', 'fast', /no hint.*most_recent/],
     ['{ span:foo = 1 }', 'span:foo', /there are span:name/],
     ['{ foo:bar = 1 }', 'foo:bar', /no scope/],
     ['{ .a = 5d }', '5d', /no unit/],

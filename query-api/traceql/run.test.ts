@@ -15,7 +15,7 @@ import {
 import type { QuestionStore } from '../testing.ts'
 import { findMatching, type Match, type SearchOrder } from '../questions/search.ts'
 import { evaluate } from './oracle.ts'
-import { parse } from './parse.ts'
+import { parseSearch } from './parse.ts'
 import { filterCondition, findTraceql, onlyFilter, type Answer } from './run.ts'
 
 const { spans: random, resources } = randomData(11, 250)
@@ -32,7 +32,7 @@ afterAll(() => store.close())
 
 /** As the API asks: single spans by the search that the form has, all else by whole traces. */
 async function find(text: string, within: TimeWindow, order: SearchOrder, limit: number): Promise<FoundHere> {
-  const pipeline = parse(text)
+  const pipeline = parseSearch(text)
   const filter = onlyFilter(pipeline)
   if (filter === undefined) return findTraceql(asker, pipeline, within, order, limit)
   const condition = await filterCondition(asker, filter, within)
@@ -131,7 +131,7 @@ function randomQuery(below: (limit: number) => number): string {
 }
 
 async function expectSame(text: string, of: readonly TestSpan[] = spans, within: TimeWindow = window): Promise<number> {
-  const expected = evaluate(parse(text), of, resources)
+  const expected = evaluate(parseSearch(text), of, resources)
   const { matches, more, cut } = await find(text, within, 'newest', 1000)
   expect({ more, cut }, text).toEqual({ more: false, cut: false })
   expect(new Set(matches.map(({ traceId }) => traceId)), text).toEqual(new Set([...expected.keys()].map(traceIdOf)))
@@ -172,7 +172,7 @@ test.each([1, 2])('random queries find what a plain reading finds (seed %i)', as
 describe('order and limit', () => {
   const query = '{ kind = server } >> { kind = client }'
   const best = (order: 'newest' | 'slowest') =>
-    [...evaluate(parse(query), spans, resources)]
+    [...evaluate(parseSearch(query), spans, resources)]
       .map(([trace, ids]) => {
         const of = spans.filter((span) => span.trace === trace && ids.includes(span.id))
         const value = of.map((span) => (order === 'newest' ? span.start : span.invalid ? 0n : span.duration))
@@ -291,7 +291,7 @@ test.each<[string, RegExp, string]>([
   ['{ nestedSetLeft > 3 }', /not supported/, 'nestedSetLeft'],
   ['{ nestedSetParent = 5 }', /0 or -1/, 'nestedSetParent'],
   ['{ resource.a + 1 > 2 }', /of the span itself/, 'resource.a'],
-  ['{ } | by(event.x)', /by\(\) takes/, 'event.x'],
+  ['{ } | by(parent.x)', /not shown or grouped by/, 'parent.x'],
 ])('%s is refused where it is wrong', async (text, message, at) => {
   const error = (await find(text, window, 'newest', 10).catch((thrown: unknown) => thrown)) as {
     message: string

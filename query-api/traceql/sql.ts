@@ -1,7 +1,7 @@
 import { promoted } from '../../store/schema/promoted.ts'
 import { heldIn, keyHeld, namesOf, promotedPlace, resourcesWhere, wasMoved } from '../questions/filters.ts'
 import { branchesOf } from '../questions/search-condition.ts'
-import { inWindow, statusCodes } from '../questions/spans.ts'
+import { inWindow, statusCodes, timesMakeSense } from '../questions/spans.ts'
 import { TraceqlError } from './error.ts'
 import type { Attribute, Binary, Comparison, Expression, Intrinsic, Literal, Place } from './syntax.ts'
 import {
@@ -41,10 +41,15 @@ export class Conditions {
   readonly regularExpressions = new Map<string, Place>()
   readonly #noResources: ReadonlySet<string>
   readonly #bound = new Map<string, string>()
+  readonly #prefix: string
 
-  /** @param noResources those of `resources` that are known to find none: conditions on them are left out */
-  constructor(noResources: ReadonlySet<string> = new Set()) {
+  /**
+   * @param noResources those of `resources` that are known to find none: conditions on them are left out
+   * @param prefix of the parameters' names, to stand beside others in one statement
+   */
+  constructor(noResources: ReadonlySet<string> = new Set(), prefix = 'q') {
     this.#noResources = noResources
+    this.#prefix = prefix
   }
 
   /** A condition that holds of spans in the window, as branches of which one must hold (search-condition.ts). */
@@ -60,37 +65,13 @@ export class Conditions {
     return expression === undefined ? 'true' : anyOf(this.#alternatives(expression))
   }
 
-  /** A number, as a Float64 that is NaN where there is none. */
+  /** A number, as a Float64 that is NaN where there is none: spans whose times cannot be have no duration to add up. */
   number(expression: Expression): string {
+    if (expression.kind === 'intrinsic' && expression.name === 'span:duration') {
+      return `if(${timesMakeSense}, toFloat64(duration_ns), nan)`
+    }
     const { sql, defined } = this.#numeric(expression)
     return `if(${defined}, toFloat64(${sql}), nan)`
-  }
-
-  /** A value to group by, as an array of one text, empty where there is none. `resource_attributes` must be joined. */
-  group(expression: Expression): string {
-    if (expression.kind === 'intrinsic') {
-      const text = texts[expression.name]
-      if (text !== undefined) return `[toString(${text})]`
-      return `[toString(${this.#numericIntrinsic(expression).sql})]`
-    }
-    if (expression.kind !== 'attribute') return `[toString(${this.condition(expression)})]`
-    const { scope, key, ofParent, place } = expression
-    if (ofParent || !['any', 'span', 'resource'].includes(scope)) {
-      throw new TraceqlError('by() takes fields of the span itself or of its resource', place)
-    }
-    const names = this.#names(key)
-    const maps = { attributes_string: '', attributes_int: 'toString', attributes_double: 'toString', attributes_bool: 'toString', attributes_other: '' } // prettier-ignore
-    const own = Object.entries(maps).flatMap(([map, text]) =>
-      names.flatMap((name) => [`mapContains(${map}, ${name})`, `[${text}(${map}[${name}])]`]),
-    )
-    const at = promotedPlace(key)
-    if (at >= 0) own.push(wasMoved(at), `[toString(${promoted[at]?.column})]`)
-    const ofResource = names.flatMap((name) => [
-      `mapContains(resource_attributes, ${name})`,
-      `[resource_attributes[${name}]]`,
-    ])
-    if (key === 'service.name') ofResource.push('true', '[toString(service)]')
-    return `multiIf(${[...(scope === 'resource' ? [] : own), ...(scope === 'span' ? [] : ofResource), '[]'].join(', ')})`
   }
 
   #alternatives(expression: Expression): string[] {
@@ -178,7 +159,7 @@ export class Conditions {
 
   /** One for each place where it can lie. An equality names the value by itself, for the indexes on the maps' values. */
   #ofSpan(key: string, operator: Comparison, literal: Literal): string[] {
-    const names = this.#names(key)
+    const names = this.names(key)
     const at = promotedPlace(key)
     const of = promoted[at]
     const inMap = (map: string, value: string, indexed: boolean): string => {
@@ -189,7 +170,7 @@ export class Conditions {
       of === undefined ? [] : [`(${wasMoved(at)} AND ${compared(of.column, operator, value)})`]
     switch (literal.type) {
       case 'string': {
-        const value = this.#bind(literal.value, 'String')
+        const value = this.bind(literal.value, 'String')
         return [inMap('attributes_string', value, true), ...(of?.type === 'string' ? column(value) : [])]
       }
       case 'int':
@@ -211,11 +192,11 @@ export class Conditions {
 
   #ofResource(key: string, operator: Comparison, literal: Literal): string[] {
     if (key === 'service.name' && literal.type === 'string') {
-      return [compared('service', operator, this.#bind(literal.value, 'String'))]
+      return [compared('service', operator, this.bind(literal.value, 'String'))]
     }
     switch (literal.type) {
       case 'string':
-        return this.#resourcesWith(key, (value) => compared(value, operator, this.#bind(literal.value, 'String')))
+        return this.#resourcesWith(key, (value) => compared(value, operator, this.bind(literal.value, 'String')))
       case 'int':
       case 'duration':
       case 'float':
@@ -234,7 +215,7 @@ export class Conditions {
   }
 
   #resourcesWith(key: string, holds: (value: string) => string): string[] {
-    const subquery = resourcesWhere(heldIn('attributes', this.#names(key), holds))
+    const subquery = resourcesWhere(heldIn('attributes', this.names(key), holds))
     this.resources.add(subquery)
     return this.#noResources.has(subquery) ? [] : [`resource_id IN (${subquery})`]
   }
@@ -245,7 +226,7 @@ export class Conditions {
     const is = (path: string): string => `JSONHas(pair, 'value', '${path}')`
     switch (literal.type) {
       case 'string':
-        return `(${is('stringValue')} AND ${compared(value('stringValue'), operator, this.#bind(literal.value, 'String'))})`
+        return `(${is('stringValue')} AND ${compared(value('stringValue'), operator, this.bind(literal.value, 'String'))})`
       case 'bool':
         return `(${is('boolValue')} AND ${compared("JSONExtractBool(pair, 'value', 'boolValue')", operator, String(literal.value))})`
       case 'int':
@@ -262,7 +243,7 @@ export class Conditions {
 
   /** Of the attributes that are kept as OTLP/JSON one has the key, and a value for which a condition on `pair` holds. */
   #inJson(scope: 'event' | 'link' | 'instrumentation', key: string, holds: string): string {
-    const has = `pair -> JSONExtractString(pair, 'key') = ${this.#bind(key, 'String')} AND ${holds}`
+    const has = `pair -> JSONExtractString(pair, 'key') = ${this.bind(key, 'String')} AND ${holds}`
     const inList = (list: string): string => `arrayExists(${has}, JSONExtractArrayRaw(${list}))`
     switch (scope) {
       case 'event':
@@ -294,11 +275,12 @@ export class Conditions {
 
   /** The span has the key itself, with any type. */
   #has(key: string): string {
-    return keyHeld(key, this.#names(key))
+    return keyHeld(key, this.names(key))
   }
 
-  #names(key: string): readonly string[] {
-    return namesOf(key).map((name) => this.#bind(name, 'String'))
+  /** All names of the attribute, as they are bound. */
+  names(key: string): readonly string[] {
+    return namesOf(key).map((name) => this.bind(name, 'String'))
   }
 
   #intrinsic(intrinsic: Intrinsic, operator: Comparison, literal: Literal): string {
@@ -315,7 +297,7 @@ export class Conditions {
     const text = texts[name]
     if (text !== undefined) {
       if (literal.type !== 'string') return mismatch()
-      return compared(text, operator, this.#bind(literal.value, 'String'))
+      return compared(text, operator, this.bind(literal.value, 'String'))
     }
     switch (name) {
       case 'span:status':
@@ -326,7 +308,7 @@ export class Conditions {
       case 'link:spanID':
       case 'link:traceID': {
         if (literal.type !== 'string') return mismatch()
-        const value = this.#bind(literal.value, 'String')
+        const value = this.bind(literal.value, 'String')
         if (name === 'event:name')
           return `arrayExists(one -> ${compared('toString(one)', operator, value)}, \`events.name\`)`
         const field = name === 'link:spanID' ? 'spanId' : 'traceId'
@@ -336,7 +318,7 @@ export class Conditions {
       case 'trace:rootService': {
         if (literal.type !== 'string') return mismatch()
         const column = name === 'trace:rootName' ? 'name' : 'service'
-        const holds = compared(column, operator, this.#bind(literal.value, 'String'))
+        const holds = compared(column, operator, this.bind(literal.value, 'String'))
         return `trace_id IN (SELECT trace_id FROM spans WHERE ${around} AND parent_span_id = 0 AND ${holds})`
       }
       default:
@@ -385,7 +367,7 @@ export class Conditions {
   /** A text, of what is one as it stands; undefined for all else. */
   #textOf(expression: Expression): Value | undefined {
     if (expression.kind === 'literal') {
-      return expression.type === 'string' ? { sql: this.#bind(expression.value, 'String'), defined: 'true' } : undefined
+      return expression.type === 'string' ? { sql: this.bind(expression.value, 'String'), defined: 'true' } : undefined
     }
     if (expression.kind === 'intrinsic') {
       const sql = texts[expression.name]
@@ -445,20 +427,21 @@ export class Conditions {
         place,
       )
     }
-    return { names: this.#names(key), at: promotedPlace(key) }
+    return { names: this.names(key), at: promotedPlace(key) }
   }
 
   #bindNumber(literal: Literal): string {
-    if (literal.type === 'float') return this.#bind(String(literal.value), 'Float64')
+    if (literal.type === 'float') return this.bind(String(literal.value), 'Float64')
     const { value } = literal as Literal & { value: bigint }
-    return value < 2n ** 63n ? this.#bind(value.toString(), 'Int64') : this.#bind(value.toString(), 'Float64')
+    return value < 2n ** 63n ? this.bind(value.toString(), 'Int64') : this.bind(value.toString(), 'Float64')
   }
 
-  #bind(value: string, type: 'String' | 'Int64' | 'Float64'): string {
+  /** The parameter that stands for a value. */
+  bind(value: string, type: 'String' | 'Int64' | 'Float64'): string {
     const key = `${type} ${value}`
     let name = this.#bound.get(key)
     if (name === undefined) {
-      name = `q${this.#bound.size}`
+      name = `${this.#prefix}${this.#bound.size}`
       this.#bound.set(key, name)
       this.params[name] = value
     }

@@ -9,6 +9,20 @@ export interface Place {
   readonly end: number
 }
 
+/** A query as a whole: a search for traces or, with `metrics`, for figures over time. */
+export interface Query {
+  readonly pipeline: Pipeline
+  readonly metrics?: Metrics
+  readonly hints: readonly Hint[]
+}
+
+/** `with (name = value)`. */
+export interface Hint {
+  readonly name: string
+  readonly value: Literal
+  readonly place: Place
+}
+
 /** `a | b | c`: each stage takes the spansets of the one before; the first takes one spanset for each trace, with all its spans. */
 export interface Pipeline {
   readonly kind: 'pipeline'
@@ -16,7 +30,7 @@ export interface Pipeline {
   readonly place: Place
 }
 
-export type Stage = Spanset | ScalarFilter | By | Coalesce
+export type Stage = Spanset | ScalarFilter | By | Coalesce | Select
 
 /** What leaves of each spanset those spans that match; spansets without any are dropped. */
 export type Spanset = SpanFilter | SpansetOperation | Pipeline
@@ -91,6 +105,64 @@ export interface By {
 /** Puts a trace's spansets together again. */
 export interface Coalesce {
   readonly kind: 'coalesce'
+  readonly place: Place
+}
+
+/** Fields that are answered with each span. */
+export interface Select {
+  readonly kind: 'select'
+  readonly fields: readonly Field[]
+  readonly place: Place
+}
+
+/** `| rate() by (field) | topk(5)`: figures of the spans that the pipeline leaves, for each step of time. */
+export interface Metrics {
+  readonly first: OverTime | Compare
+  readonly after: readonly (Best | ValueFilter)[]
+}
+
+export interface OverTime {
+  readonly kind: 'overTime'
+  readonly function:
+    | 'rate'
+    | 'count_over_time'
+    | 'min_over_time'
+    | 'max_over_time'
+    | 'avg_over_time'
+    | 'sum_over_time'
+    | 'quantile_over_time'
+    | 'histogram_over_time'
+  /** None for `rate()` and `count_over_time()`. */
+  readonly of?: Field
+  /** Of `quantile_over_time`: 0 to 1, at least one. */
+  readonly quantiles: readonly number[]
+  readonly by: readonly Field[]
+  readonly place: Place
+}
+
+/** `compare({ selection }, top, start, end)`: how often each value of each attribute is there, in the selection and beside it. */
+export interface Compare {
+  readonly kind: 'compare'
+  readonly selection: SpanFilter
+  /** Values of each attribute that are told. */
+  readonly top: number
+  /** The selection's window, in nanoseconds; without it all of the time asked. */
+  readonly window?: { readonly start: bigint; readonly end: bigint }
+  readonly place: Place
+}
+
+/** At each step only the largest, or smallest, so many. */
+export interface Best {
+  readonly kind: 'topk' | 'bottomk'
+  readonly count: number
+  readonly place: Place
+}
+
+/** `> 10`: only the values for which it holds. */
+export interface ValueFilter {
+  readonly kind: 'valueFilter'
+  readonly operator: ScalarFilter['operator']
+  readonly value: number
   readonly place: Place
 }
 

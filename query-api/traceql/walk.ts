@@ -1,3 +1,5 @@
+import type { TypedValue } from '../types.ts'
+import { keyOf } from './values.ts'
 import type {
   Expression,
   Pipeline,
@@ -18,7 +20,7 @@ export interface TraceRows {
   /** One column for each of the plan's `numbers`; NaN: none. */
   readonly numbers: readonly Float64Array[]
   /** One column for each of the plan's `groups`; undefined: none. */
-  readonly groups: readonly (readonly (string | undefined)[])[]
+  readonly groups: readonly (readonly (TypedValue | undefined)[])[]
 }
 
 /** What must be asked of each span for a pipeline to be decided. */
@@ -69,13 +71,13 @@ export function required(plan: Plan, pipeline: Pipeline): string {
   return of(pipeline)
 }
 
-/** The rows that the pipeline leaves, over all its spansets, in their order. */
-export function walk(plan: Plan, pipeline: Pipeline, trace: TraceRows): number[] {
+/** The spansets that the pipeline leaves, as rows in their order. */
+export function walk(plan: Plan, pipeline: Pipeline, trace: TraceRows): readonly Rows[] {
   const whole = Array.from(trace.parents, (_, row) => row)
-  return union(new Walk(plan, trace).stages(pipeline.stages, [whole]))
+  return new Walk(plan, trace).stages(pipeline.stages, [whole])
 }
 
-type Rows = readonly number[]
+export type Rows = readonly number[]
 
 class Walk {
   readonly #plan: Plan
@@ -93,9 +95,9 @@ class Walk {
         spansets = spansets.map((rows) => this.#spanset(stage, rows)).filter(({ length }) => length > 0)
       else if (stage.kind === 'scalarFilter') spansets = spansets.filter((rows) => this.#holds(stage, rows))
       else if (stage.kind === 'coalesce') spansets = spansets.length === 0 ? [] : [union(spansets)]
-      else {
+      else if (stage.kind === 'by') {
         const values = this.#trace.groups[this.#plan.groups.indexOf(stage.of)] ?? []
-        spansets = spansets.flatMap((rows) => [...Map.groupBy(rows, (row) => values[row]).values()])
+        spansets = spansets.flatMap((rows) => [...Map.groupBy(rows, (row) => keyOf(values[row])).values()])
       }
     }
     return spansets
@@ -196,22 +198,7 @@ class Walk {
   }
 
   #holds({ operator, left, right }: ScalarFilter, rows: Rows): boolean {
-    const [a, b] = [this.#scalar(left, rows), this.#scalar(right, rows)]
-    switch (operator) {
-      case '=':
-        return a === b
-      case '!=':
-        // A mean of nothing is no number, and compares with none.
-        return a !== b && !Number.isNaN(a) && !Number.isNaN(b)
-      case '<':
-        return a < b
-      case '<=':
-        return a <= b
-      case '>':
-        return a > b
-      case '>=':
-        return a >= b
-    }
+    return holds(this.#scalar(left, rows), operator, this.#scalar(right, rows))
   }
 
   #scalar(scalar: Scalar, rows: Rows): number {
@@ -251,7 +238,25 @@ type Relation = '>' | '>>' | '<' | '<<' | '~'
 const inverse = { '>': '<', '<': '>', '>>': '<<', '<<': '>>', '~': '~' } as const satisfies Record<Relation, Relation>
 const [unknown, visiting, no, yes] = [0, 1, 2, 3]
 
+/** Of two numbers: a mean of nothing is none, and compares with none. */
+export function holds(a: number, operator: ScalarFilter['operator'], b: number): boolean {
+  switch (operator) {
+    case '=':
+      return a === b
+    case '!=':
+      return a !== b && !Number.isNaN(a) && !Number.isNaN(b)
+    case '<':
+      return a < b
+    case '<=':
+      return a <= b
+    case '>':
+      return a > b
+    case '>=':
+      return a >= b
+  }
+}
+
 export const isSpanset = (stage: Stage): stage is Spanset =>
   stage.kind === 'filter' || stage.kind === 'spansets' || stage.kind === 'pipeline'
 
-const union = (spansets: readonly Rows[]): number[] => [...new Set(spansets.flat())].sort((a, b) => a - b)
+export const union = (spansets: readonly Rows[]): number[] => [...new Set(spansets.flat())].sort((a, b) => a - b)

@@ -1,0 +1,168 @@
+import { promoted } from '../../store/schema/promoted.ts'
+import { promotedPlace, wasMoved } from '../questions/filters.ts'
+import { statusCodes } from '../questions/spans.ts'
+import type { TypedValue } from '../types.ts'
+import { TraceqlError } from './error.ts'
+import type { Conditions } from './sql.ts'
+import type { Attribute, Expression, Field, Intrinsic, IntrinsicName } from './syntax.ts'
+import { around, kindCodes, texts } from './terms.ts'
+
+/**
+ * The values of fields as SQL over a row of `spans`, each an array of one (type, text), empty where there is none. `joins`
+ * must follow `FROM spans`.
+ */
+export class Values {
+  readonly #conditions: Conditions
+  readonly #joins = new Set<string>()
+
+  constructor(conditions: Conditions) {
+    this.#conditions = conditions
+  }
+
+  get joins(): string {
+    return [...this.#joins].join('\n')
+  }
+
+  value(expression: Expression): string {
+    if (expression.kind === 'intrinsic') return this.#intrinsic(expression)
+    if (expression.kind === 'attribute') return this.#attribute(expression)
+    return typed('bool', this.#conditions.condition(expression))
+  }
+
+  #intrinsic({ name, place }: Intrinsic): string {
+    const text = texts[name]
+    if (text !== undefined) return typed('string', text)
+    switch (name) {
+      case 'span:duration':
+        return typed('duration', 'duration_ns')
+      case 'span:status':
+        return typed('status', named('status', statusCodes))
+      case 'span:kind':
+        return typed('kind', named('kind', kindCodes))
+      case 'event:name':
+        return first('`events.name`')
+      case 'trace:rootName':
+      case 'trace:rootService':
+        this.#joins.add(roots)
+        return `if(roots > 0, ${typed('string', name === 'trace:rootName' ? 'root_name' : 'root_service')}, [])`
+      case 'trace:duration':
+        this.#joins.add(durations)
+        return typed('duration', 'trace_duration')
+      default:
+        throw new TraceqlError(`the field ${name} has no value to show or to group by`, place)
+    }
+  }
+
+  #attribute({ scope, key, ofParent, place }: Attribute): string {
+    if (ofParent) throw new TraceqlError('fields of the parent can be compared, not shown or grouped by', place)
+    const names = this.#conditions.names(key)
+    const ofSpan = (): string[] => {
+      const at = promotedPlace(key)
+      const of = promoted[at]
+      return [
+        ...Object.entries(ofMaps).flatMap(([map, type]) =>
+          names.flatMap((name) => [`mapContains(${map}, ${name})`, typed(type, `${map}[${name}]`)]),
+        ),
+        ...(of === undefined ? [] : [wasMoved(at), typed(of.type, of.column)]),
+      ]
+    }
+    const ofResource = (): string[] => {
+      // Every span has its service's name itself.
+      if (key === 'service.name') return ['true', typed('string', 'service')]
+      this.#joins.add(resources)
+      return names.flatMap((name) => [
+        `mapContains(resource_attributes, ${name})`,
+        typed('string', `resource_attributes[${name}]`),
+      ])
+    }
+    switch (scope) {
+      case 'span':
+        return `multiIf(${[...ofSpan(), none].join(', ')})`
+      case 'resource':
+        return `multiIf(${[...ofResource(), none].join(', ')})`
+      case 'any':
+        return `multiIf(${[...ofSpan(), ...ofResource(), none].join(', ')})`
+      case 'event':
+        return this.#inJson(key, 'arrayFlatten(arrayMap(list -> JSONExtractArrayRaw(list), `events.attributes`))')
+      case 'link':
+        return this.#inJson(key, "arrayFlatten(arrayMap(link -> JSONExtractArrayRaw(link, 'attributes'), links))")
+      case 'instrumentation':
+        return this.#inJson(key, "JSONExtractArrayRaw(scope_rest, 'attributes')")
+    }
+  }
+
+  /** Of a list of OTLP/JSON KeyValues the first that is called so. */
+  #inJson(key: string, pairs: string): string {
+    const value = (path: string): string => `JSONExtractString(pair, 'value', '${path}')`
+    const is = (path: string): string => `JSONHas(pair, 'value', '${path}')`
+    const read: readonly [condition: string, value: string][] = [
+      [is('stringValue'), typed('string', value('stringValue'))],
+      [is('intValue'), typed('int', value('intValue'))],
+      [is('doubleValue'), typed('double', "JSONExtractFloat(pair, 'value', 'doubleValue')")],
+      [is('boolValue'), typed('bool', "JSONExtractBool(pair, 'value', 'boolValue')")],
+    ]
+    const any = `multiIf(${read.flat().join(', ')}, ${typed('other', "JSONExtractRaw(pair, 'value')")})`
+    const called = `arrayFilter(pair -> JSONExtractString(pair, 'key') = ${this.#conditions.bind(key, 'String')}, ${pairs})`
+    return `arrayFlatten(arrayMap(pair -> ${any}, arraySlice(${called}, 1, 1)))`
+  }
+}
+
+/** The maps that a span's attributes lie in, by their types. */
+export const ofMaps = {
+  attributes_string: 'string',
+  attributes_int: 'int',
+  attributes_double: 'double',
+  attributes_bool: 'bool',
+  attributes_other: 'other',
+} as const
+const none = "CAST([], 'Array(Tuple(String, String))')"
+const typed = (type: TypedValue['type'], sql: string): string => `[tuple('${type}', toString(${sql}))]`
+const first = (list: string): string => `arrayMap(one -> tuple('string', toString(one)), arraySlice(${list}, 1, 1))`
+/** A code of the store as its name. */
+export const named = (column: string, codes: Readonly<Record<string, number>>): string =>
+  `transform(toUInt8(${column}), [${Object.values(codes).join(', ')}], [${Object.keys(codes)
+    .map((name) => `'${name}'`)
+    .join(', ')}], '')`
+
+/** Gives each span its resource's attributes. */
+export const resources = `LEFT ANY JOIN (SELECT resource_id, any(attributes) AS resource_attributes
+  FROM resources WHERE tenant = {tenant:String} GROUP BY resource_id) AS resource USING resource_id`
+const roots = `LEFT ANY JOIN (SELECT trace_id, argMin(name, start_ns) AS root_name, argMin(service, start_ns) AS root_service,
+    count() AS roots
+  FROM spans WHERE ${around} AND parent_span_id = 0 GROUP BY trace_id) AS root USING trace_id`
+const durations = `LEFT ANY JOIN (SELECT trace_id, max(start_ns + duration_ns) - min(start_ns) AS trace_duration
+  FROM spans WHERE ${around} GROUP BY trace_id) AS whole USING trace_id`
+
+const oddDoubles: ReadonlyMap<string, string> = new Map([
+  ['nan', 'NaN'],
+  ['-nan', 'NaN'],
+  ['inf', 'Infinity'],
+  ['-inf', '-Infinity'],
+])
+
+const shown: ReadonlySet<IntrinsicName> = new Set<IntrinsicName>([
+  ...(Object.keys(texts) as IntrinsicName[]),
+  'span:duration',
+  'span:status',
+  'span:kind',
+  'event:name',
+  'trace:rootName',
+  'trace:rootService',
+  'trace:duration',
+])
+
+/** Whether `Values` knows of a value to show or to group by; others can only be compared. */
+export const hasValue = (field: Field): boolean =>
+  field.kind === 'attribute' ? !field.ofParent : shown.has(field.name)
+
+/** Reads what `Values.value` selects. */
+export function readValue(cell: unknown): TypedValue | undefined {
+  const [pair] = cell as readonly (readonly [TypedValue['type'], string])[]
+  if (pair === undefined) return undefined
+  const [type, text] = pair
+  return { type, text: type === 'double' ? (oddDoubles.get(text) ?? text) : text }
+}
+
+/** The same for equal values of one type. */
+export const keyOf = (value: TypedValue | undefined): string =>
+  value === undefined ? '' : `${value.type} ${value.text}`

@@ -29,7 +29,9 @@ const [start, end] = [dataStart / second, (dataStart + dataLength) / second + 20
 /** As Grafana's data source asks: its own parameters, and the time range in seconds. */
 async function ask<T>(path: string, asked: Readonly<Record<string, string>> = {}, status = 200): Promise<T> {
   const query = new URLSearchParams({ ...asked, start: String(start), end: String(end) })
-  const response = await fetch(`${api.url}/tempo${path}?${query.toString()}`, { headers: { accept: 'application/json' } })
+  const response = await fetch(`${api.url}/tempo${path}?${query.toString()}`, {
+    headers: { accept: 'application/json' },
+  })
   const text = await response.text()
   expect(response.status, `${path}: ${text.slice(0, 300)}`).toBe(status)
   return (status === 200 ? JSON.parse(text) : text) as T

@@ -4,10 +4,13 @@ import type {
   AttributeValuesAnswer,
   ConfigAnswer,
   DiagnosisAnswer,
+  GroupsAnswer,
   HeatmapAnswer,
+  MetricsAnswer,
   OperationsAnswer,
   RetentionAnswer,
   ServicesAnswer,
+  SpansAnswer,
   TopologyAnswer,
   TraceAnswer,
   TracesAnswer,
@@ -52,6 +55,20 @@ export const tracesQuestion = (window: Window, filter: TraceFilter, order: strin
 /** How many traces match in all: asked apart, because it costs more than the list. */
 export const totalQuestion = (window: Window, filter: TraceFilter) =>
   windowed<TracesAnswer>('total', 'api/traces', window, { ...filter, limit: 1, count: true })
+
+export const spansQuestion = (
+  window: Window,
+  filter: TraceFilter,
+  order: string,
+  limit: number,
+  field: readonly string[],
+) => windowed<SpansAnswer>('spans', 'api/spans', window, { ...filter, order, limit, field })
+
+export const groupsQuestion = (window: Window, filter: TraceFilter, by: string, limit: number) =>
+  windowed<GroupsAnswer>('groups', 'api/groups', window, { ...filter, by, limit })
+
+export const metricsQuestion = (window: Window, q: string) =>
+  windowed<MetricsAnswer>('metrics', 'api/metrics', window, { q })
 
 /** Which of the spans that match: those that serve a request, or all. */
 export type Which = 'requests' | 'spans'

@@ -1,11 +1,19 @@
-import { useQuery, type QueryKey, type UseQueryOptions } from '@tanstack/react-query'
+import { useQuery, type QueryKey, type UseQueryOptions, type UseQueryResult } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
+
+/** How a question stands. */
+export type Asked<Answer> = Pick<
+  UseQueryResult<Answer>,
+  'data' | 'error' | 'isFetching' | 'isPlaceholderData' | 'refetch'
+>
 
 /**
  * Asks a question for a page. Unlike with the bare `useQuery` an error stays while the question is asked again, so that
  * the page does not blink between error and emptiness.
  */
-export function useQuestion<Answer, Key extends QueryKey>(question: UseQueryOptions<Answer, Error, Answer, Key>) {
+export function useQuestion<Answer, Key extends QueryKey>(
+  question: UseQueryOptions<Answer, Error, Answer, Key>,
+): Asked<Answer> {
   const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(question)
   const [last, setLast] = useState<Error | null>(null)
   useEffect(() => {

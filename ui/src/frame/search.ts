@@ -16,6 +16,10 @@ export interface Search {
   order?: string
   limit?: string
   chart?: string
+  list?: string
+  columns?: readonly string[]
+  by?: string
+  facets?: string
   area?: string
   of?: string
   // one trace
@@ -36,9 +40,9 @@ export interface Search {
   node?: string
 }
 
-const lists = new Set<string>(['attribute', 'closed', 'runs'])
+const lists = new Set<string>(['attribute', 'closed', 'columns', 'runs'])
 const singles = new Set<string>(
-  'time live q service operation min max status order limit chart area of span find zoom path tab view block calls sort filter open node'.split(
+  'time live q service operation min max status order limit chart list by facets area of span find zoom path tab view block calls sort filter open node'.split(
     ' ',
   ),
 )

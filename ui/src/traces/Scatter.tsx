@@ -6,7 +6,7 @@ import { Swatch } from '../design/Figure.tsx'
 import type { Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
 import { clock, fraction, toMs, utc } from '../time/format.ts'
-import { useChart } from './chart.ts'
+import { useChart } from '../chart/durations.ts'
 
 interface Props {
   traces: readonly TraceSummary[]

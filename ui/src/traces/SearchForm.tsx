@@ -17,7 +17,8 @@ import { useKeys } from '../frame/keys.ts'
 import { changed, type Search } from '../frame/search.ts'
 import { parseDuration } from '../numbers/duration.ts'
 import { count, text } from '../numbers/format.ts'
-import { filterOf, limitOf, limits, orderOf, orders, splitAttribute, statuses, toTraceql } from './filter.ts'
+import { filterOf, limitOf, limits, noFilter, orderOf, orders, splitAttribute, statuses, toTraceql } from './filter.ts'
+import { isMetrics } from './metrics.ts'
 import { QueryField } from './QueryField.tsx'
 
 const traceqlDocs = 'https://grafana.com/docs/tempo/latest/traceql/construct-traceql-queries/'
@@ -47,14 +48,15 @@ export function SearchForm({ error }: { error: Error | null }) {
       <div className="search" role="search" aria-label="Search traces">
         <div className="search-fields">
           <QueryField query={search.q} wrong={wrong} onSet={(q) => set({ q })} />
-          <OrderAndLimit search={search} set={set} />
+          {!isMetrics(search.q) && <OrderAndLimit search={search} set={set} />}
         </div>
         <div className="search-attributes">
-          <a className="search-help" href={traceqlDocs} target="_blank" rel="noopener noreferrer">
+          <a href={traceqlDocs} target="_blank" rel="noopener noreferrer">
             TraceQL
           </a>
           <span className="muted">
-            finds spans by condition, by their place in the call tree, and by figures of the trace.
+            finds spans by condition, by their place in the call tree, and by figures of the trace; and draws figures
+            over time: <code>| rate() by (name)</code>
           </span>
           <button type="button" className="button button-quiet" onClick={() => set({ q: undefined })}>
             Back to the form
@@ -284,16 +286,6 @@ function AttributeChip({ chip, onRemove }: { chip: string; onRemove: () => void 
     </span>
   )
 }
-
-export const noFilter = {
-  service: undefined,
-  operation: undefined,
-  min: undefined,
-  max: undefined,
-  status: undefined,
-  attribute: undefined,
-  q: undefined,
-} as const
 
 function ClearAll({ search, set }: FieldProps) {
   const filtered = Object.keys(noFilter).some((name) => search[name as keyof typeof noFilter] !== undefined)

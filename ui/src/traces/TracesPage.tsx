@@ -1,21 +1,23 @@
 import './traces.css'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import type { TracesAnswer } from '../../../query-api/types.ts'
+import type { TracesAnswer, TraceSummary } from '../../../query-api/types.ts'
 import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { Choice } from '../design/Choice.tsx'
-import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { part } from '../frame/part.ts'
 import { carried, changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, text } from '../numbers/format.ts'
-import { zoomOut } from '../time/range.ts'
 import { whichOf } from '../why/area.ts'
-import { filterCount, filterOf, limitOf, orderOf } from './filter.ts'
-import { noFilter, SearchForm } from './SearchForm.tsx'
+import { Answered } from './Answered.tsx'
+import { Download } from './Download.tsx'
+import { filterOf, limitOf, orderOf } from './filter.ts'
+import { listOf, Lists } from './Lists.tsx'
+import { isMetrics } from './metrics.ts'
+import { NoSpans } from './NoSpans.tsx'
 import { TraceList } from './TraceList.tsx'
 
 const Scatter = lazy(
@@ -36,19 +38,50 @@ const Explore = lazy(
     return { default: (await import('../why/Explore.tsx')).Explore }
   }),
 )
+const SpanList = lazy(part(async () => ({ default: (await import('./SpanList.tsx')).SpanList })))
+const GroupList = lazy(part(async () => ({ default: (await import('./GroupList.tsx')).GroupList })))
+const Facets = lazy(part(async () => ({ default: (await import('./Facets.tsx')).Facets })))
+const MetricsView = lazy(
+  part(async () => {
+    soundLanguage()
+    return { default: (await import('./MetricsView.tsx')).MetricsView }
+  }),
+)
 const Welcome = lazy(part(async () => ({ default: (await import('./Welcome.tsx')).Welcome })))
 
 export function TracesPage() {
   useTitle('Traces')
+  const search = useSearch({ from: '__root__' })
+  const list = listOf(search)
+  const found = isMetrics(search.q) ? (
+    <MetricsView query={search.q} />
+  ) : list === 'spans' ? (
+    <SpanList />
+  ) : list === 'groups' ? (
+    <GroupList />
+  ) : (
+    <FoundTraces />
+  )
+  return (
+    <div className="traces-page" data-facets={search.facets !== undefined}>
+      {search.facets !== undefined && !isMetrics(search.q) && (
+        <Suspense>
+          <Facets />
+        </Suspense>
+      )}
+      <Suspense>{found}</Suspense>
+    </div>
+  )
+}
+
+function FoundTraces() {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const queries = useQueryClient()
   const filter = filterOf(search)
   const [marked, setMarked] = useState<string>()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(
-    tracesQuestion(clock, filter, orderOf(search), Number(limitOf(search))),
-  )
+  const asked = useQuestion(tracesQuestion(clock, filter, orderOf(search), Number(limitOf(search))))
+  const { data, isPlaceholderData } = asked
   const retention = useQuery(retentionQuestion)
   const open = (traceId: string): void => {
     void navigate({ to: '/trace/$traceId', params: { traceId }, search: carried(search) })
@@ -72,43 +105,38 @@ export function TracesPage() {
       </Suspense>
     )
   }
-  const traces = data?.traces ?? []
-  const list = <TraceList traces={traces} marked={marked} onMark={setMarked} onOpen={open} />
   return (
-    <div className="traces">
-      <h1 className="visually-hidden">Traces</h1>
-      <SearchForm error={error} />
-      <div className="traces-answer">
-        <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['traces'] })} />
-        {error !== null && <Failed error={error} what="the traces" onRetry={() => void refetch()} />}
-        {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
-        {error === null && data !== undefined && traces.length === 0 && <NoTraces answer={data} />}
-        {error === null && data !== undefined && traces.length > 0 && (
-          <div className="stale traces-found" data-stale={isPlaceholderData && isFetching}>
+    <Answered asked={asked} name="traces" what="the traces">
+      {(answer) => {
+        const { traces } = answer
+        if (traces.length === 0) return <NoSpans spans={answer.spansInWindow ?? 0} />
+        const list = <TraceList traces={traces} marked={marked} onMark={setMarked} onOpen={open} />
+        return (
+          <div className="traces-found">
             <Suspense fallback={<div className="scatter" />}>
               {search.chart === 'heat' ? (
-                <Explore filter={filter} heading={<Heading answer={data} />} list={list} />
+                <Explore filter={filter} heading={<Heading answer={answer} />} list={list} />
               ) : (
                 <>
                   <Scatter
                     traces={traces}
-                    from={Number(data.start) / 1e6}
-                    to={Number(data.end) / 1e6}
-                    cut={data.more}
+                    from={Number(answer.start) / 1e6}
+                    to={Number(answer.end) / 1e6}
+                    cut={answer.more}
                     marked={marked}
                     onMark={setMarked}
                     onOpen={open}
                     onRange={(from, to) => clock.setRange({ kind: 'between', from, to })}
                   />
-                  <Heading answer={data} />
+                  <Heading answer={answer} />
                   {list}
                 </>
               )}
             </Suspense>
           </div>
-        )}
-      </div>
-    </div>
+        )
+      }}
+    </Answered>
   )
 }
 
@@ -134,9 +162,22 @@ function Heading({ answer }: { answer: TracesAnswer }) {
       {answer.more && search.chart !== 'heat' && (
         <span className="muted">The chart shows these {shown}, and the time they lie in.</span>
       )}
+      <Download name="traces" rows={answer.traces} columns={downloadColumns} />
+      <Lists />
       <Charts />
     </div>
   )
+}
+
+const downloadColumns: Readonly<Record<string, (trace: TraceSummary) => string>> = {
+  traceId: ({ traceId }) => traceId,
+  startTimeUnixNano: ({ startTimeUnixNano }) => startTimeUnixNano,
+  durationNanos: ({ durationNanos }) => durationNanos,
+  rootService: ({ rootService }) => rootService,
+  rootName: ({ rootName }) => rootName,
+  spans: ({ spanCount }) => String(spanCount),
+  errors: ({ errorCount }) => String(errorCount),
+  services: ({ services }) => services.map(({ name }) => name).join(' '),
 }
 
 const charts = [
@@ -181,57 +222,5 @@ function Charts() {
         </button>
       ))}
     </span>
-  )
-}
-
-function NoTraces({ answer }: { answer: TracesAnswer }) {
-  const clock = useClock()
-  const search = useSearch({ from: '__root__' })
-  const navigate = useNavigate()
-  const filters = filterCount(filterOf(search))
-  const spans = answer.spansInWindow ?? 0
-  const widen = (
-    <button type="button" className="button" onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}>
-      Twice the time
-    </button>
-  )
-  const lastDay = (
-    <button type="button" className="button" onClick={() => clock.setRange({ kind: 'last', ms: 86_400_000 })}>
-      Last 1 day
-    </button>
-  )
-  if (filters === 0) {
-    return (
-      <Empty
-        title="No traces in this time range"
-        actions={[<span key="w">{widen}</span>, <span key="d">{lastDay}</span>]}
-      >
-        {spans === 0 ? 'No span starts in it.' : `${text(count(spans))} spans start in it.`} Earlier ones may exist.
-      </Empty>
-    )
-  }
-  return (
-    <Empty
-      title="No spans match"
-      actions={
-        <>
-          {spans > 0 && (
-            <button
-              type="button"
-              className="button button-main"
-              onClick={() => void navigate({ to: '.', search: changed(search, noFilter) })}
-            >
-              Clear {filters === 1 ? 'the filter' : `all ${filters} filters`}
-            </button>
-          )}
-          {widen}
-          {spans === 0 && lastDay}
-        </>
-      }
-    >
-      {spans === 0
-        ? 'There are none in this time range, with or without the filters.'
-        : `${text(count(spans))} spans in this range without the ${filters === 1 ? 'filter' : 'filters'}.`}
-    </Empty>
   )
 }

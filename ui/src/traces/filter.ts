@@ -63,17 +63,45 @@ export function withCondition(query: string, condition: string): string | undefi
   return `{ ${inner.includes('||') ? `(${inner.trim()})` : inner.trim()} && ${condition} }`
 }
 
+/** The query without a condition that `withCondition` put there; undefined where it is not found. */
+export function withoutCondition(query: string, condition: string): string | undefined {
+  const trimmed = query.trim()
+  if (trimmed === `{ ${condition} }`) return '{ }'
+  for (const part of [` && ${condition}`, `${condition} && `]) {
+    const at = trimmed.lastIndexOf(part)
+    const [before, after] = [trimmed[at - 1] ?? '', trimmed.slice(at + part.length)]
+    const whole = part.startsWith(' ') ? /^ (?:&&|})/.test(after) : before === ' '
+    if (at > 0 && whole) return trimmed.slice(0, at) + after
+  }
+  return undefined
+}
+
+/** What asks for everything. */
+export const noFilter = {
+  service: undefined,
+  operation: undefined,
+  min: undefined,
+  max: undefined,
+  status: undefined,
+  attribute: undefined,
+  q: undefined,
+} as const
+
 /**
  * A condition on an attribute, with `span.` or `resource.` before its key or without a scope. Values are text in lists and
  * links: what looks like a number or a boolean is looked for as both.
  */
 export function attributeIs(key: string, operator: '=' | '>=' | '<', value: string): string {
-  const [, scope = '', name = key] = /^(span\.|resource\.)(.+)$/s.exec(key) ?? []
-  const field = `${scope === '' ? '.' : scope}${/^[\p{L}\p{N}_.:/-]+$/u.test(name) ? name : quoted(name)}`
+  const [, level, name = key] = /^(span|resource)\.(.+)$/s.exec(key) ?? []
+  const field = fieldOf(level ?? '', name)
   const bare = /^(?:-?\d{1,18}(?:\.\d+)?|true|false)$/.test(value)
   if (operator !== '=') return `${field} ${operator} ${value}`
   return bare ? `(${field} = ${quoted(value)} || ${field} = ${value})` : `${field} = ${quoted(value)}`
 }
+
+/** An attribute as TraceQL names it; `level` '' for either. */
+export const fieldOf = (level: string, key: string): string =>
+  `${level}.${/^[\p{L}\p{N}_.:/-]+$/u.test(key) ? key : quoted(key)}`
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 /** A text as TraceQL writes it. */

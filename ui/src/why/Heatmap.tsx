@@ -4,7 +4,7 @@ import type { HeatmapAnswer } from '../../../query-api/types.ts'
 import type { Palette } from '../design/palette.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { clock } from '../time/format.ts'
-import { useChart } from '../traces/chart.ts'
+import { useChart } from '../chart/durations.ts'
 import { areaToUrl, slowRow, type Area, type Box } from './area.ts'
 
 interface Props {

@@ -19,7 +19,7 @@ import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { changed, type Search } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
-import { attributeIs, quoted, withCondition } from '../traces/filter.ts'
+import { attributeIs, fieldOf, quoted, withCondition } from '../traces/filter.ts'
 
 interface Props {
   filter: TraceFilter
@@ -339,7 +339,7 @@ function conditionOf({ level, key }: Finding, { is, value }: ComparedValue): str
     return field === undefined || is !== '=' ? undefined : `${field} = ${quoted(value)}`
   }
   const scoped = `${level}.${key}`
-  return is === 'absent' ? attributeIs(scoped, '=', '').replace(/ = "".*$/, ' = nil') : attributeIs(scoped, is, value)
+  return is === 'absent' ? `${fieldOf(level, key)} = nil` : attributeIs(scoped, is, value)
 }
 
 function TimeRow({ time: { call, selectedNanos, restNanos, share } }: { time: DiagnosisTime }) {

@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import { readPalette, type Palette } from '../design/palette.ts'
 import { useTheme } from '../frame/theme.ts'
 import { roundDuration } from '../numbers/format.ts'
-import { clock, dayName, fraction, sameDay } from '../time/format.ts'
+import { axisLook, timeAxis } from './axes.ts'
 
 /** What a chart adds to the axes: how it is drawn, and what the pointer does. */
 type Parts = Pick<uPlot.Options, 'hooks'> & { readonly drag: uPlot.Cursor.Drag }
@@ -61,12 +61,6 @@ export function useChart<State>(
 
 /** Local time to the right (in seconds, as uPlot counts it), durations upwards in nanoseconds on a logarithmic scale. */
 function durationOverTime(palette: Palette): Pick<uPlot.Options, 'scales' | 'axes'> {
-  const axis = {
-    font: `${palette.token('--text-tiny')} ${palette.token('--font')}`,
-    stroke: palette.token('--text-faint'),
-    grid: { stroke: palette.token('--grid'), width: 1 },
-    ticks: { show: false },
-  }
   return {
     scales: {
       x: { time: true },
@@ -81,9 +75,9 @@ function durationOverTime(palette: Palette): Pick<uPlot.Options, 'scales' | 'axe
       },
     },
     axes: [
-      { ...axis, size: 24, space: 90, values: (_, splits) => timeLabels(splits) },
+      timeAxis(palette),
       {
-        ...axis,
+        ...axisLook(palette),
         size: 60,
         // uPlot would blank out powers of its own choice.
         filter: (_, splits) => splits,
@@ -100,19 +94,4 @@ function powers(min: number, max: number): number[] {
   // One label in so many, that they keep some 24 px between them.
   const step = Math.ceil(out.length / 6)
   return out.filter((_, i) => i % step === 0)
-}
-
-function timeLabels(splits: readonly number[]): string[] {
-  const step = (splits[1] ?? 0) - (splits[0] ?? 0)
-  const stepMs = Math.round(step * 1000)
-  return splits.map((seconds, i) => {
-    const ms = Math.round(seconds * 1000)
-    const before = splits[i - 1]
-    const date = new Date(ms)
-    const midnight = date.getHours() + date.getMinutes() + date.getSeconds() === 0
-    if (step >= 86_400 || (midnight && step >= 60)) return dayName(ms, Date.now())
-    const part = stepMs >= 1000 ? '' : fraction(ms, stepMs >= 100 ? 1 : stepMs >= 10 ? 2 : 3)
-    const time = step < 60 ? `${clock(ms)}${part}` : clock(ms).slice(0, 5)
-    return before !== undefined && !sameDay(ms, before * 1000) ? `${dayName(ms, Date.now())} ${time}` : time
-  })
 }

@@ -154,7 +154,11 @@ test('the routes are those that this test knows', async () => {
   expect(new Set(found.map(({ route }) => route))).toEqual(
     new Set([
       '/api/services',
+      '/api/services/{name}',
       '/api/services/{name}/operations',
+      '/api/services/{name}/statements',
+      '/api/services/{name}/exceptions',
+      '/api/services/{name}/instances',
       '/api/traces',
       '/api/traces/{traceId}',
       '/api/topology',

@@ -75,6 +75,84 @@ export interface OperationRow extends RequestFigures {
   spanErrors: number
 }
 
+/** GET /api/services/{name}: its requests over time. */
+export interface ServiceAnswer extends Window {
+  service: string
+  step: NanosText
+  /** The end of each step, which holds (time - step, time]; the figures below by place in it. */
+  times: TimeText[]
+  spans: number[]
+  requests: number[]
+  errors: number[]
+  p50: (NanosText | null)[]
+  p90: (NanosText | null)[]
+  p99: (NanosText | null)[]
+  /** Durations of all its requests added up. */
+  busyNanos: number
+}
+
+/** GET /api/services/{name}/instances */
+export interface ServiceInstancesAnswer extends Window {
+  service: string
+  versions: ServiceInstance[]
+  /** By service.instance.id, k8s.pod.name, container.id or host.name, the first that is there. */
+  instances: ServiceInstance[]
+  /** More exist than are listed. */
+  more: boolean
+}
+/** The spans of one version or instance; '' as its name: it says none. */
+export interface ServiceInstance extends RequestFigures {
+  name: string
+  spans: number
+  /** Of its spans in the window. */
+  firstSeenUnixNano: TimeText
+  lastSeenUnixNano: TimeText
+}
+
+/** GET /api/services/{name}/statements */
+export interface ServiceStatementsAnswer extends Window {
+  service: string
+  /** Those that take most time together first. */
+  statements: ServiceStatement[]
+  more: boolean
+}
+/** Calls of a database with one statement; `requests` are the calls. */
+export interface ServiceStatement extends RequestFigures {
+  system: string
+  /** Address and namespace, as far as the spans name them. */
+  instance: string
+  /** With its literals taken out; the span's name where no statement was sent. */
+  statement: string
+  /** A name of its spans. */
+  operation: string
+  totalNanos: number
+  slowestTraceId: string
+}
+
+/** GET /api/services/{name}/exceptions */
+export interface ServiceExceptionsAnswer extends Window {
+  service: string
+  /** The most frequent first. */
+  exceptions: ServiceException[]
+  more: boolean
+}
+/** Exceptions of one type and place in the stack. */
+export interface ServiceException {
+  type: string
+  /** The frame that threw it; '' where the stack tells none. */
+  place: string
+  count: number
+  firstSeenUnixNano: TimeText
+  lastSeenUnixNano: TimeText
+  /** Of the latest. */
+  message: string
+  stack: string
+  operation: string
+  example: { traceId: string; spanId: string }
+  /** Of the service, some of them. */
+  versions: string[]
+}
+
 // ---------------------------------------------------------------------------------------------- search
 
 /** GET /api/traces */
@@ -446,6 +524,8 @@ export interface TopologyNode extends RequestFigures {
 export interface TopologyEdge extends RequestFigures {
   source: string
   target: string
+  /** Durations of the calls added up. */
+  totalNanos: number
 }
 
 // ---------------------------------------------------------------------------------------------- suggestions

@@ -163,17 +163,12 @@ function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>
   }
   for (const { target } of calls) if (!target.startsWith('service:')) nodes[target] = (nodes[target] ?? 0) + 1
   for (const span of consumed) nodes[topicOf(span) ?? ''] ??= 0
-  const byEdge = [...edges].map(
-    ([edge, of]) =>
-      [
-        edge,
-        figuresOf(
-          of.map(({ by }) => by),
-          window,
-        ),
-      ] as const,
-  )
+  const edgeOf = (of: readonly TestSpan[]): RequestFigures & { totalNanos: number } => ({
+    ...figuresOf(of, window),
+    totalNanos: of.reduce((sum, { invalid, duration }) => sum + (invalid ? 0 : Number(duration)), 0),
+  })
+  const byEdge = [...edges].map(([edge, of]) => [edge, edgeOf(of.map(({ by }) => by))] as const)
   const delivered = Map.groupBy(consumed, (span) => `${topicOf(span)} → service:${span.service}`)
-  const byTopic = [...delivered].map(([edge, of]) => [edge, figuresOf(of, window)] as const)
+  const byTopic = [...delivered].map(([edge, of]) => [edge, edgeOf(of)] as const)
   return { edges: Object.fromEntries([...byEdge, ...byTopic]), nodes }
 }

@@ -89,6 +89,7 @@ interface Calls extends RequestFigures {
   readonly target: string
   readonly place: string
   readonly sum: boolean
+  readonly totalNanos: number
 }
 
 /**
@@ -109,7 +110,7 @@ export async function topology(asker: Asker, window: TimeWindow, service: string
   for (const { spans: _, ...figures } of byService.services) {
     add({ ...figures, id: serviceId(figures.name), type: 'service', system: '' })
   }
-  for (const { sum, place, source: _s, target: _t, ...figures } of made)
+  for (const { sum, place, source: _s, target: _t, totalNanos: _n, ...figures } of made)
     if (sum) add({ ...placeNode(place), ...figures })
   const edges: TopologyEdge[] = []
   for (const { sum, place, source, target, ...figures } of made) {
@@ -147,10 +148,10 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
   return all(asker, {
     name: 'topology_calls',
     sql: `SELECT if(sums, '', source) AS source, target, place, sums,
-        sum(requests) AS requests, sum(errors), sum(measured), quantilesExactMerge(0.5, 0.9, 0.99)(quantiles)
+        sum(requests) AS requests, sum(errors), sum(measured), quantilesExactMerge(0.5, 0.9, 0.99)(quantiles), sum(total)
       FROM (
         SELECT source, target, place, count() AS requests, countIf(failed) AS errors, countIf(valid) AS measured,
-          quantilesExactStateIf(0.5, 0.9, 0.99)(latency, valid) AS quantiles
+          quantilesExactStateIf(0.5, 0.9, 0.99)(latency, valid) AS quantiles, sumIf(toFloat64(latency), valid) AS total
         FROM (${calls}) GROUP BY source, target, place
       )
       ARRAY JOIN if(place = '', [0], [0, 1]) AS sums
@@ -164,6 +165,7 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
       place: String(row[2]),
       sum: Number(row[3]) === 1,
       ...decodeFigures(row, 4, window),
+      totalNanos: Number(row[8]),
     }),
   })
 }
@@ -171,7 +173,8 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
 function consumedTopics(asker: Asker, window: TimeWindow): Promise<Calls[]> {
   return all(asker, {
     name: 'topology_consumers',
-    sql: `SELECT service, messaging_system, messaging_destination, ${figuresOf('true')}
+    sql: `SELECT service, messaging_system, messaging_destination, ${figuresOf('true')},
+        sumIf(toFloat64(duration_ns), ${timesMakeSense})
       FROM spans WHERE ${inWindow} AND kind = 5 AND messaging_destination != ''
       GROUP BY service, messaging_system, messaging_destination
       ORDER BY requests DESC, service, messaging_system, messaging_destination LIMIT ${maxEdges}`,
@@ -183,6 +186,7 @@ function consumedTopics(asker: Asker, window: TimeWindow): Promise<Calls[]> {
       place: `queue\0${String(row[1])}\0${String(row[2])}`,
       sum: false,
       ...decodeFigures(row, 3, window),
+      totalNanos: Number(row[7]),
     }),
   })
 }

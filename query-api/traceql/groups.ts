@@ -1,9 +1,10 @@
 import { all, type Asker } from '../questions/ask.ts'
-import { matching, type Matching } from '../questions/matching.ts'
-import { aroundParams, decodeFigures, figuresOf, windowParams } from '../questions/spans.ts'
+import type { Matching } from '../questions/matching.ts'
+import { aroundParams, decodeFigures, figuresOf, isRequest, windowParams } from '../questions/spans.ts'
 import { marginNanos } from '../questions/summaries.ts'
 import type { GroupRow, GroupsAnswer } from '../types.ts'
 import { parseField } from './parse.ts'
+import { thatMatch } from './spans.ts'
 import { Conditions } from './sql.ts'
 import { readValue, Values } from './values.ts'
 
@@ -12,11 +13,12 @@ export async function groups(asker: Asker, asked: Matching, by: string, limit: n
   const conditions = new Conditions(undefined, 'g')
   const values = new Values(conditions)
   const value = values.value(parseField(by))
-  const where = matching(asked)
+  const where = thatMatch(asked.condition, asked.window)
+  const served = asked.which === 'requests' ? ` AND ${isRequest}` : ''
   const rows = await all(asker, {
     name: 'groups',
     sql: `SELECT ${value} AS value, ${figuresOf('true')}
-      FROM spans ${values.joins} WHERE ${where.sql}
+      FROM spans ${values.joins} WHERE ${where.sql}${served}
       GROUP BY value ORDER BY requests DESC, value LIMIT ${limit + 1}`,
     params: { ...where.params, ...conditions.params, ...aroundParams(asked.window, marginNanos) },
     maxRows: limit + 1,

@@ -16,7 +16,7 @@ import type { MetricsAnswer, TypedValue } from '../types.ts'
 import { metrics } from './metrics.ts'
 import { evaluate } from './oracle.ts'
 import { parse } from './parse.ts'
-import { Steps } from './steps.ts'
+import { Steps } from '../questions/steps.ts'
 import type { Field, OverTime } from './syntax.ts'
 
 const { spans: random, resources } = randomData(5, 200)

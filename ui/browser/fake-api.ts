@@ -334,7 +334,12 @@ function topology(window: { start: string; end: string }, service: string | null
           node('queue', 'orders', 'kafka'),
           node('external', 'api.stripe.com'),
         ]
-  const edge = (source: string, target: string): TopologyEdge => ({ source, target, ...figures(next, 1e6) })
+  const edge = (source: string, target: string): TopologyEdge => ({
+    source,
+    target,
+    ...figures(next, 1e6),
+    totalNanos: 1e9,
+  })
   const s = (name: string): string => `service:${name}`
   const edges =
     many === 0

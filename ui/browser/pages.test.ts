@@ -311,7 +311,7 @@ test('loading: a thin bar, the old content dimmed, a cancel after a second', asy
   stage.api.delayMs = 60_000
   await page.keyboard.press('z')
   await page.getByRole('progressbar').waitFor()
-  await page.locator('.traces-found[data-stale=true] .list-row').first().waitFor()
+  await page.locator('.traces-stale[data-stale=true] .list-row').first().waitFor()
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('progressbar').waitFor({ state: 'detached' })
 })

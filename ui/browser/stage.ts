@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { build } from 'vite'
 import { vi } from 'vitest'
+import { openFilled, type TestResource, type TestSpan } from '../../query-api/questions/testing.ts'
+import { openQueryApi } from '../../query-api/testing.ts'
 import { launchBrowser } from '../../test/browser.ts'
 import { startFakeApi, type FakeApi } from './fake-api.ts'
 
@@ -11,9 +13,9 @@ import { startFakeApi, type FakeApi } from './fake-api.ts'
 const patienceMs = 60_000
 vi.setConfig({ testTimeout: 5 * patienceMs, hookTimeout: 5 * patienceMs })
 
-export interface Stage {
+/** A browser, and whatever goes wrong in it. */
+interface Browsing {
   readonly browser: Browser
-  readonly api: FakeApi
   /** A new page in a profile of its own; whatever goes wrong in it is found in `trouble`. */
   open(path: string, options?: BrowserContextOptions): Promise<Page>
   /** Errors on the console, exceptions and violations of the content security policy, of all pages so far. */
@@ -21,11 +23,38 @@ export interface Stage {
   close(): Promise<void>
 }
 
+export interface Stage extends Browsing {
+  readonly api: FakeApi
+}
+
 /**
  * The UI as it is in the sources, built into a folder of its own as it ships, or with React's own checks (their
  * complaints are trouble), with a fake API and a real browser.
  */
 export async function setStage({ basePath = '', checked = false } = {}): Promise<Stage> {
+  const folder = await builtUi(checked)
+  const [browser, api] = await Promise.all([launchBrowser(), startFakeApi(folder, basePath)])
+  return {
+    ...browsing(browser, api.url, async () => {
+      await api.close()
+      await rm(folder, { recursive: true, force: true })
+    }),
+    api,
+  }
+}
+
+/** The same UI with the real API, on a store that holds these. */
+export async function setWholeStage(spans: readonly TestSpan[], resources: readonly TestResource[]): Promise<Browsing> {
+  const [folder, { store }] = await Promise.all([builtUi(true), openFilled(spans, resources)])
+  const [browser, api] = await Promise.all([launchBrowser(), openQueryApi({ reader: store.reader, uiFolder: folder })])
+  return browsing(browser, api.url, async () => {
+    await api.close(AbortSignal.timeout(5000))
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+}
+
+async function builtUi(checked: boolean): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-ui-'))
   // By this React chooses its build.
   process.env['NODE_ENV'] = checked ? 'development' : 'production'
@@ -34,11 +63,13 @@ export async function setStage({ basePath = '', checked = false } = {}): Promise
     logLevel: 'error',
     build: { outDir: folder, emptyOutDir: true },
   })
-  const [browser, api] = await Promise.all([launchBrowser(), startFakeApi(folder, basePath)])
+  return folder
+}
+
+function browsing(browser: Browser, url: string, closeRest: () => Promise<void>): Browsing {
   const trouble: string[] = []
   return {
     browser,
-    api,
     trouble,
     open: async (path, options) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
@@ -57,13 +88,12 @@ export async function setStage({ basePath = '', checked = false } = {}): Promise
         const expected = message.text().startsWith('Failed to load resource')
         if (message.type() === 'error' && !expected) trouble.push(`${path}: ${message.text()}`)
       })
-      await page.goto(`${api.url}${path}`)
+      await page.goto(`${url}${path}`)
       return page
     },
     close: async () => {
       await browser.close()
-      await api.close()
-      await rm(folder, { recursive: true, force: true })
+      await closeRest()
     },
   }
 }

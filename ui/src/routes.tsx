@@ -1,7 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
 import { Frame, NoSuchPage, PageBroke } from './frame/Frame.tsx'
 import { basePath } from './frame/base.ts'
-import { part } from './frame/part.ts'
+import { part, soundLanguage } from './frame/part.ts'
 import { parseSearch, stringifySearch, type Search } from './frame/search.ts'
 import { TracesPage } from './traces/TracesPage.tsx'
 
@@ -40,6 +40,18 @@ const services = createRoute({
   ),
 })
 
+const service = createRoute({
+  getParentRoute: () => root,
+  path: '/service/$name',
+  component: lazyRouteComponent(
+    part(async () => {
+      soundLanguage()
+      return import('./service/ServicePage.tsx')
+    }),
+    'ServicePage',
+  ),
+})
+
 const topology = createRoute({
   getParentRoute: () => root,
   path: '/topology',
@@ -50,7 +62,7 @@ const topology = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, traces, trace, services, topology]),
+  routeTree: root.addChildren([home, traces, trace, services, service, topology]),
   basepath: basePath(),
   parseSearch,
   stringifySearch,

@@ -9,7 +9,11 @@ import type {
   MetricsAnswer,
   OperationsAnswer,
   RetentionAnswer,
+  ServiceAnswer,
+  ServiceExceptionsAnswer,
+  ServiceInstancesAnswer,
   ServicesAnswer,
+  ServiceStatementsAnswer,
   SpansAnswer,
   TopologyAnswer,
   TraceAnswer,
@@ -81,8 +85,16 @@ export const diagnosisQuestion = (window: Window, filter: TraceFilter, of: Which
 
 export const servicesQuestion = (window: Window) => windowed<ServicesAnswer>('services', 'api/services', window)
 
-export const operationsQuestion = (window: Window, service: string) =>
-  windowed<OperationsAnswer>('operations', `api/services/${encodeURIComponent(service)}/operations`, window)
+const ofService =
+  <Answer>(name: string, part: string) =>
+  (window: Window, service: string) =>
+    windowed<Answer>(name, `api/services/${encodeURIComponent(service)}${part}`, window)
+
+export const operationsQuestion = ofService<OperationsAnswer>('operations', '/operations')
+export const serviceQuestion = ofService<ServiceAnswer>('service', '')
+export const serviceStatementsQuestion = ofService<ServiceStatementsAnswer>('statements', '/statements')
+export const serviceExceptionsQuestion = ofService<ServiceExceptionsAnswer>('exceptions', '/exceptions')
+export const serviceInstancesQuestion = ofService<ServiceInstancesAnswer>('instances', '/instances')
 
 export const topologyQuestion = (window: Window, service: string | undefined) =>
   windowed<TopologyAnswer>('topology', 'api/topology', window, { service })

@@ -169,6 +169,7 @@ function options(box: HTMLElement, props: () => Props, hover: (hovered: Hovered 
           ctx.strokeStyle = palette.token('--text-muted')
           ctx.fillStyle = palette.token('--text-muted')
           ctx.font = `${11 * ratio}px ${palette.token('--font')}`
+          ctx.textAlign = 'left'
           ctx.setLineDash([3 * ratio, 3 * ratio])
           for (const { at, label } of props().marks ?? []) {
             const x = chart.valToPos(at / 1000, 'x', true)

@@ -14,7 +14,7 @@ import { TimeControls } from './TimeControls.tsx'
 
 const places = [
   { to: '/traces', label: 'Traces', icon: 'traces', also: '/trace/' },
-  { to: '/services', label: 'Services', icon: 'services', also: undefined },
+  { to: '/services', label: 'Services', icon: 'services', also: '/service/' },
   { to: '/topology', label: 'Topology', icon: 'topology', also: undefined },
 ] as const satisfies readonly { to: string; label: string; icon: IconName; also: string | undefined }[]
 

@@ -307,6 +307,17 @@ function Cells(props: {
         <Figure shown={count(row.spans)} />
       </Cell>
       <span role="cell" className="services-links">
+        {line.kind === 'service' && (
+          <Link
+            className="button button-quiet"
+            to="/service/$name"
+            params={{ name: row.name }}
+            search={carried(search)}
+            aria-label={`Page of ${row.name}`}
+          >
+            Page
+          </Link>
+        )}
         <Link className="button button-quiet" to="/traces" search={tracesOf} aria-label={`Traces of ${row.name}`}>
           Traces
           <Icon name="right" size={12} />

@@ -52,8 +52,9 @@ export function NodePanel(props: {
           </button>
         )}
         {node.type === 'service' && (
-          <Link className="button" to="/services" search={{ ...carried(search), open: node.name, filter: node.name }}>
-            Operations
+          <Link className="button" to="/service/$name" params={{ name: node.name }} search={carried(search)}>
+            <Icon name="services" size={14} />
+            Service
           </Link>
         )}
       </div>

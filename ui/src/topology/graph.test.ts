@@ -8,6 +8,7 @@ const edge = (source: string, target: string, requests = 10, errors = 0): Topolo
   source,
   target,
   ...figures,
+  totalNanos: 1,
   requests,
   errors,
 })

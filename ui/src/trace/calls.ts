@@ -128,7 +128,14 @@ export function asTopology({ nodes, edges, left }: CallGraph): TopologyAnswer {
       errors,
       ...none,
     })),
-    edges: edges.map(({ source, target, calls, errors }) => ({ source, target, requests: calls, errors, ...none })),
+    edges: edges.map(({ source, target, calls, errors, total }) => ({
+      source,
+      target,
+      requests: calls,
+      errors,
+      totalNanos: total,
+      ...none,
+    })),
     more: left > 0,
   }
 }

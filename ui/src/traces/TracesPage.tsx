@@ -7,7 +7,7 @@ import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questio
 import { useQuestion } from '../api/useQuestion.ts'
 import { Choice } from '../design/Choice.tsx'
 import { useClock } from '../frame/clock.tsx'
-import { part } from '../frame/part.ts'
+import { part, soundLanguage } from '../frame/part.ts'
 import { carried, changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, text } from '../numbers/format.ts'
@@ -27,11 +27,6 @@ const Scatter = lazy(
   }),
 )
 
-/** uPlot hands navigator.language to Intl, which refuses what Chromium says under the POSIX locale: `en-US@posix`. */
-function soundLanguage(): void {
-  const [language = 'en-US', rest] = navigator.language.split('@')
-  if (rest !== undefined) Object.defineProperty(navigator, 'language', { value: language, configurable: true })
-}
 const Explore = lazy(
   part(async () => {
     soundLanguage()

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TypedValue } from '../../../query-api/types.ts'
+import { changed } from '../frame/search.ts'
 import { csv } from './csv.ts'
 import { isMetrics, metricFormat, spansOf } from './metrics.ts'
 import { narrowed, widened } from './narrow.ts'
@@ -26,10 +27,10 @@ describe('a value is added to the search, and taken away again', () => {
   ])('%o with %s = %o', (search, field, value, expected) => {
     const change = narrowed(search, field, value)
     expect(change).toMatchObject(expected)
-    const after = { ...search, ...change }
+    const after = changed(search, change ?? {})
     const back = widened(after, field, value)
     expect(back).toBeDefined()
-    expect(widened({ ...after, ...back }, field, value)).toBeUndefined()
+    expect(widened(changed(after, back ?? {}), field, value)).toBeUndefined()
   })
 
   test('not where there is no way to say it', () => {

@@ -13,6 +13,7 @@ import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
 import { onlyGet } from './http/methods.ts'
 import { Slots } from './http/slots.ts'
+import { compareRoutes } from './routes/compare.ts'
 import type { RouteContext, TraceSlots } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { listRoutes } from './routes/lists.ts'
@@ -156,6 +157,7 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     traceRoutes(scope, context)
     listRoutes(scope, context)
     whyRoutes(scope, context)
+    compareRoutes(scope, context)
     topologyRoutes(scope, context)
     attributeRoutes(scope, context)
     await scope.register(async (tempo) => tempoRoutes(tempo, context))

@@ -551,6 +551,53 @@ export interface AttributeValuesAnswer extends Window {
   more: boolean
 }
 
+// ---------------------------------------------------------------------------------------------- comparing
+
+/** GET /api/compare */
+export interface CompareAnswer {
+  a: ComparedTrace
+  b: ComparedTrace
+  /**
+   * Both trees as one, depth first: spans of one service, name and kind below the same callers are one path.
+   */
+  paths: ComparedPath[]
+  /** Not all paths are told: of very many those that take most time. */
+  cut: boolean
+}
+/** One trace, or the mean of several. */
+export interface ComparedTrace {
+  /** Null: it is the mean of `traces`. */
+  traceId: string | null
+  traces: number
+  rootService: string
+  rootName: string
+  /** Null for a mean. */
+  startTimeUnixNano: TimeText | null
+  durationNanos: number
+  spans: number
+  errors: number
+}
+export interface ComparedPath {
+  depth: number
+  service: string
+  name: string
+  kind: number
+  /** Null: it is not there. */
+  a: ComparedSide | null
+  b: ComparedSide | null
+}
+/** Of a mean, how much a trace has of it. */
+export interface ComparedSide {
+  calls: number
+  errors: number
+  /** Durations added up. */
+  totalNanos: number
+  /** The same without the time of their children. */
+  selfNanos: number
+  /** Of its longest span; in one of the traces, for a mean. */
+  spanId: string
+}
+
 // ---------------------------------------------------------------------------------------------- the server itself
 
 /** GET /api/retention */

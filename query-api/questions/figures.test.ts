@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TimeWindow } from '../http/times.ts'
 import type { QuestionStore } from '../testing.ts'
+import { parseSearch } from '../traceql/parse.ts'
+import { filterCondition, onlyFilter } from '../traceql/run.ts'
+import { thatMatch } from '../traceql/spans.ts'
 import type { RequestFigures } from '../types.ts'
 import type { Asker } from './ask.ts'
 import { operations } from './operations.ts'
@@ -85,6 +88,27 @@ describe.each(windows)('from $start to $end', (window) => {
     expect(answered.edges.length).toBeGreaterThan(window === windows[2] ? -1 : 20)
   })
 
+  test.each<[string, (span: TestSpan) => boolean]>([
+    ['{ status = error }', ({ status }) => status === 2],
+    ['{ resource.service.name = "svc-1" && kind = server }', ({ service, kind }) => service === 'svc-1' && kind === 2],
+    [
+      '{ .tier = "gold" }',
+      ({ attributes, resource }) => {
+        const sent = attributes['tier']
+        const held = resources.find(({ id }) => id === resource)?.attributes['tier']
+        return sent === undefined ? held === 'gold' : 'string' in sent && sent.string === 'gold'
+      },
+    ],
+  ])('topology of the spans that match %s', async (query, matches) => {
+    const filter = onlyFilter(parseSearch(query))
+    const condition = filter && thatMatch(await filterCondition(asker, filter, window), window)
+    const answered = await topology(asker, window, undefined, condition)
+    const expected = topologyOf(window, matches)
+    const edges = answered.edges.map(({ source, target, ...figures }) => [`${source} → ${target}`, figures] as const)
+    expect(Object.fromEntries(edges)).toEqual(expected.edges)
+    expect(Object.fromEntries(answered.nodes.map((node) => [node.id, node.requests]))).toEqual(expected.nodes)
+  })
+
   test('topology of one service: its edges, and the nodes at their ends', async () => {
     const all = await topology(asker, window, undefined)
     const one = await topology(asker, window, 'svc-1')
@@ -128,7 +152,11 @@ function topicOf(span: TestSpan): string | undefined {
 
 const key = (span: TestSpan, id: number): string => `${span.trace}/${id}`
 
-function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>; nodes: Record<string, number> } {
+function topologyOf(
+  window: TimeWindow,
+  matches: (span: TestSpan) => boolean = () => true,
+): { edges: Record<string, RequestFigures>; nodes: Record<string, number> } {
+  const hit = (span: TestSpan | undefined): boolean => span !== undefined && inside(span, window) && matches(span)
   const wide = { start: window.start - marginNanos, end: window.end + marginNanos }
   const near = spans.filter((span) => inside(span, wide))
   const callees = near.filter(
@@ -144,21 +172,21 @@ function topologyOf(window: TimeWindow): { edges: Record<string, RequestFigures>
     const served = below.get(key(caller, caller.id)) ?? []
     if (caller.kind === 3 || caller.kind === 4) {
       if (!inside(caller, window)) continue
-      for (const callee of served) add(source, `service:${callee.service}`, caller)
+      for (const callee of served) if (hit(caller) || hit(callee)) add(source, `service:${callee.service}`, caller)
       const place = placeOf(caller)
-      if (served.length === 0 && place !== undefined) add(source, place, caller)
+      if (served.length === 0 && place !== undefined && hit(caller)) add(source, place, caller)
     } else {
       for (const callee of served) {
-        if (inside(callee, window) && callee.service !== caller.service)
+        if (inside(callee, window) && callee.service !== caller.service && (hit(caller) || hit(callee)))
           add(source, `service:${callee.service}`, callee)
       }
     }
   }
-  const consumed = spans.filter((span) => inside(span, window) && span.kind === 5 && topicOf(span) !== undefined)
+  const consumed = spans.filter((span) => hit(span) && span.kind === 5 && topicOf(span) !== undefined)
   const edges = Map.groupBy(calls, ({ edge }) => edge)
   const nodes: Record<string, number> = {}
   for (const id of calls.flatMap(({ edge }) => edge.split(' → '))) nodes[id] = 0
-  for (const span of spans.filter((span) => inside(span, window))) {
+  for (const span of spans.filter(hit)) {
     nodes[`service:${span.service}`] = (nodes[`service:${span.service}`] ?? 0) + (isRequest(span) ? 1 : 0)
   }
   for (const { target } of calls) if (!target.startsWith('service:')) nodes[target] = (nodes[target] ?? 0) + 1

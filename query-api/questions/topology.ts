@@ -1,6 +1,7 @@
 import type { TimeWindow } from '../http/times.ts'
 import type { NodeType, RequestFigures, TopologyAnswer, TopologyEdge, TopologyNode } from '../types.ts'
 import { all, type Asker } from './ask.ts'
+import type { Condition } from './filters.ts'
 import { services } from './services.ts'
 import {
   aroundParams,
@@ -20,7 +21,7 @@ export const maxEdges = 20_000
 // A span of another trace never has the same key but by a collision of 64 bits (for a million calls: 1 in 10^7). Joining
 // on the pair itself takes 1.7 times as long.
 const keyOf = (id: string): string => `cityHash64(trace_id, ${id})`
-const inMargin = 'tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns < {to:UInt64}'
+const inMargin = 'tenant = {tenant:String} AND start_ns >= {marginFrom:UInt64} AND start_ns < {marginTo:UInt64}'
 const startsInWindow = '(start_ns >= {start:UInt64} AND start_ns < {end:UInt64})'
 const isClient = 'kind IN (3, 4)'
 
@@ -29,22 +30,30 @@ const urlHost = `domainRFC(multiIf(attributes_string['url.full'] != '', attribut
   attributes_string['http.url'] != '', attributes_string['http.url'],
   attributes_string['http.host'] != '', concat('//', attributes_string['http.host']), ''))`
 
-// All columns that the calls need of the caller.
-const callers = (byUrl: 0 | 1, host: string, condition: string): string => `SELECT ${keyOf('span_id')} AS key,
+// All columns that the calls need of the caller. `hit`: the span is one of those that are asked for.
+const callers = (
+  byUrl: 0 | 1,
+  host: string,
+  hit: string,
+  condition: string,
+): string => `SELECT ${keyOf('span_id')} AS key,
     ${isClient} AS client, service, ${isError} AS failed, duration_ns, ${timesMakeSense} AS valid,
     db_system, db_namespace, messaging_system, messaging_destination, server_address, peer_service,
-    ${host} AS url_host, ${byUrl} AS by_url
+    ${host} AS url_host, ${byUrl} AS by_url, ${hit} AS hit
   FROM spans ${condition}`
-const everyCaller = callers(0, "''", `WHERE ${inMargin} AND (NOT ${isClient} OR ${startsInWindow})`)
+const everyCaller = (hit: string): string =>
+  callers(0, "''", hit, `WHERE ${inMargin} AND (NOT ${isClient} OR ${startsInWindow})`)
 // The client spans that name a place by their URL alone, once more: it lies in the map that holds most of the bytes, of
 // which nothing is read where there are none. Condition by condition, each on what the one before left.
-const byUrlAlone = callers(
-  1,
-  urlHost,
-  `PREWHERE kind = 3 AND server_address = '' AND db_system = '' AND peer_service = '' AND messaging_system = ''
+const byUrlAlone = (hit: string): string =>
+  callers(
+    1,
+    urlHost,
+    hit,
+    `PREWHERE kind = 3 AND server_address = '' AND db_system = '' AND peer_service = '' AND messaging_system = ''
     AND messaging_destination = ''
   WHERE ${inWindow}`,
-)
+  )
 
 /**
  * Each call once, as its caller saw it (`client`), or as the callee saw it where the caller has no client span:
@@ -54,8 +63,12 @@ const byUrlAlone = callers(
  *   Client spans that lie in each other (a library's over that of the HTTP request it makes) are told each: to leave out
  *   the outer ones takes the client spans of the window as a set, and twice the time;
  * - a SERVER span (CONSUMER without topic) that starts in the window, below a span of another service that is no client.
+ *
+ * With a filter, those calls of which the calling or the called span matches.
  */
-const calls = `SELECT caller.service AS source, callee.service AS target, callee.matched AS matched,
+const calls = (
+  hit: string,
+): string => `SELECT caller.service AS source, callee.service AS target, callee.matched AS matched,
     multiIf(callee.matched, '',
       caller.db_system != '', concat('database\\0', caller.db_system, '\\0', ${databaseInstance('caller.')}),
       caller.messaging_destination != '' OR caller.messaging_system != '',
@@ -66,16 +79,16 @@ const calls = `SELECT caller.service AS source, callee.service AS target, callee
     if(caller.client, caller.duration_ns, callee.duration_ns) AS latency,
     if(caller.client, caller.valid, callee.valid) AS valid
   FROM (
-    ${everyCaller}
+    ${everyCaller(hit)}
     UNION ALL
-    ${byUrlAlone}
+    ${byUrlAlone(hit)}
   ) AS caller
   LEFT JOIN (
     SELECT ${keyOf('parent_span_id')} AS key, 1 AS matched, ${startsInWindow} AS inside, service,
-      ${isError} AS failed, duration_ns, ${timesMakeSense} AS valid
+      ${isError} AS failed, duration_ns, ${timesMakeSense} AS valid, ${hit} AS hit
     FROM spans WHERE ${inMargin} AND parent_span_id != 0 AND (kind = 2 OR (kind = 5 AND messaging_destination = ''))
   ) AS callee ON caller.key = callee.key
-  WHERE if(caller.client,
+  WHERE (caller.hit OR callee.hit) AND if(caller.client,
     if(callee.matched, NOT by_url, db_system != '' OR messaging_system != '' OR messaging_destination != ''
       OR server_address != '' OR peer_service != '' OR url_host != ''),
     callee.matched AND callee.inside AND caller.service != callee.service)`
@@ -93,15 +106,21 @@ interface Calls extends RequestFigures {
 }
 
 /**
- * Who called whom in a window, exact from its spans. Services are there also when they call nobody; databases, topics
+ * Who called whom in a window, exact from its spans; with a filter, from those that match: a service's own requests, and
+ * calls of which either side matches. Services are there also when they call nobody; databases, topics
  * and hosts when a client span without a server span names them; topics also when a CONSUMER span names them, with an
  * edge to its service. With `service`, only that one, its neighbours, and the edges between it and them.
  */
-export async function topology(asker: Asker, window: TimeWindow, service: string | undefined): Promise<TopologyAnswer> {
+export async function topology(
+  asker: Asker,
+  window: TimeWindow,
+  service: string | undefined,
+  filter?: Condition,
+): Promise<TopologyAnswer> {
   const [byService, made, consumed] = await Promise.all([
-    services(asker, window),
-    callsMade(asker, window),
-    consumedTopics(asker, window),
+    services(asker, window, filter),
+    callsMade(asker, window, filter),
+    consumedTopics(asker, window, filter),
   ])
   const nodes = new Map<string, TopologyNode>()
   const add = (node: TopologyNode): void => {
@@ -144,7 +163,8 @@ function placeNode(place: string): Pick<TopologyNode, 'id' | 'type' | 'name' | '
   return { id: system === '' ? `${type}:${name}` : `${type}:${system}/${name}`, type: type as NodeType, name, system }
 }
 
-function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
+function callsMade(asker: Asker, window: TimeWindow, filter: Condition | undefined): Promise<Calls[]> {
+  const { from: marginFrom, to: marginTo } = aroundParams(window, marginNanos)
   return all(asker, {
     name: 'topology_calls',
     sql: `SELECT if(sums, '', source) AS source, target, place, sums,
@@ -152,12 +172,12 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
       FROM (
         SELECT source, target, place, count() AS requests, countIf(failed) AS errors, countIf(valid) AS measured,
           quantilesExactStateIf(0.5, 0.9, 0.99)(latency, valid) AS quantiles, sumIf(toFloat64(latency), valid) AS total
-        FROM (${calls}) GROUP BY source, target, place
+        FROM (${calls(filter === undefined ? '1' : `(${filter.sql})`)}) GROUP BY source, target, place
       )
       ARRAY JOIN if(place = '', [0], [0, 1]) AS sums
       GROUP BY source, target, place, sums ORDER BY requests DESC, source, target, place LIMIT ${maxEdges + 1}
       SETTINGS ${sidesAsWritten}`,
-    params: { ...windowParams(window), ...aroundParams(window, marginNanos) },
+    params: { ...filter?.params, ...windowParams(window), marginFrom, marginTo },
     maxRows: maxEdges + 1,
     decode: (row) => ({
       source: String(row[0]),
@@ -170,15 +190,15 @@ function callsMade(asker: Asker, window: TimeWindow): Promise<Calls[]> {
   })
 }
 
-function consumedTopics(asker: Asker, window: TimeWindow): Promise<Calls[]> {
+function consumedTopics(asker: Asker, window: TimeWindow, filter: Condition | undefined): Promise<Calls[]> {
   return all(asker, {
     name: 'topology_consumers',
     sql: `SELECT service, messaging_system, messaging_destination, ${figuresOf('true')},
         sumIf(toFloat64(duration_ns), ${timesMakeSense})
-      FROM spans WHERE ${inWindow} AND kind = 5 AND messaging_destination != ''
+      FROM spans WHERE ${inWindow} AND kind = 5 AND messaging_destination != '' AND ${filter?.sql ?? 'true'}
       GROUP BY service, messaging_system, messaging_destination
       ORDER BY requests DESC, service, messaging_system, messaging_destination LIMIT ${maxEdges}`,
-    params: windowParams(window),
+    params: { ...filter?.params, ...windowParams(window) },
     maxRows: maxEdges,
     decode: (row) => ({
       source: '',

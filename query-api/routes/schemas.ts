@@ -35,6 +35,12 @@ export const windowQuery = query(windowProperties)
 export const topologyQuery = query({
   ...windowProperties,
   service: Type.Optional(text('Only this service and its neighbours.')),
+  q: Type.Optional(
+    text(
+      'Only what spans that match did: one pair of braces in TraceQL. A call counts where its calling or its called span matches.',
+      maxQueryLength,
+    ),
+  ),
 })
 
 const filterProperties = {
@@ -139,6 +145,16 @@ export const metricsQuery = query({
 
 export const traceParams = Type.Object({
   traceId: Type.String({ description: '32 hex digits.', pattern: '^[0-9a-fA-F]{32}$' }),
+})
+
+const hexTraceId = '[0-9a-fA-F]{32}'
+export const compareQuery = query({
+  a: Type.String({ description: 'Id of a trace.', pattern: `^${hexTraceId}$` }),
+  b: Type.String({
+    description:
+      'Id of another, or `typical`: the mean of those that begin with the same operation around the same time.',
+    pattern: `^(${hexTraceId}|typical)$`,
+  }),
 })
 
 export const serviceParams = Type.Object({ name: text('Name of the service.') })

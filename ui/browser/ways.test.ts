@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { dataStart, randomData } from '../../query-api/questions/testing.ts'
+import { dataStart, randomData, traceIdOf, type TestResource } from '../../query-api/questions/testing.ts'
 import { queryOf, setWholeStage, shows, until } from './stage.ts'
 
 // The ways people go, with the real API on a real store.
 
 const { spans, resources: made } = randomData(51, 120)
-const resources = made.map((one) => ({
+const resources = made.map((one): TestResource => ({
   ...one,
   attributes: { ...one.attributes, 'service.version': `1.${one.id % 2}` },
 }))
@@ -104,6 +104,8 @@ test('services, one service, its parts, and on to its traces', async () => {
   await page.getByRole('tab', { name: 'Exceptions' }).click()
   await page.getByText('No exception was recorded in this time range').waitFor()
   expect(queryOf(page)['tab']).toBe('exceptions')
+  await page.getByRole('tab', { name: 'Compare' }).click()
+  await shows(page.getByRole('table', { name: 'Operations of svc-1, now against then' }), /op-\d\s+new/)
   // A step of the chart leads to what is behind it.
   const plot = page.locator('.chart .u-over').first()
   await plot.click({ position: { x: 60, y: 20 } })
@@ -113,4 +115,62 @@ test('services, one service, its parts, and on to its traces', async () => {
   )
   await page.goBack()
   await page.getByRole('heading', { name: 'svc-1' }).waitFor()
+})
+
+test('search, its topology, around one node, as a table, and back to the traces', async () => {
+  const page = await open(`/traces?${time}&status=error`)
+  await page.getByRole('group', { name: 'List' }).getByRole('link', { name: 'Topology' }).click()
+  await page.locator('.chip', { hasText: 'Only spans that match { status = error }' }).waitFor()
+  const failed = spans.filter(({ status }) => status === 2)
+  await page.locator('.react-flow__node').first().waitFor()
+  await page.getByRole('button', { name: 'As a table' }).click()
+  const nodes = page.getByRole('table', { name: 'Nodes' })
+  const served = failed.filter(
+    ({ service, kind, parent }) => service === 'svc-2' && (kind === 2 || kind === 5 || (kind === 1 && parent === 0)),
+  )
+  await shows(nodes, new RegExp(`svc-2\\s+service\\s+${served.length}\\b`))
+  await nodes.getByRole('button', { name: 'svc-2' }).click()
+  await page.getByRole('button', { name: 'Only its neighbours' }).click()
+  await shows(page.getByRole('status'), /around this one/)
+  await page.getByRole('combobox', { name: 'Which way' }).click()
+  await page.getByRole('option', { name: 'Downstream' }).click()
+  await until(
+    () => queryOf(page),
+    (search) => search['way'] === 'down' && search['focus'] === 'service:svc-2',
+  )
+  await page.getByRole('link', { name: 'Their traces' }).click()
+  await until(
+    () => queryOf(page)['q'],
+    (q) => q === '{ status = error }',
+  )
+})
+
+test('a trace, compared with another, only what differs, and back', async () => {
+  const [one, other] = [once[0]?.trace ?? '', once.at(-1)?.trace ?? ''].map(traceIdOf)
+  const page = await open(`/trace/${one}`)
+  await page.getByRole('button', { name: 'Compare' }).click()
+  const field = page.getByRole('textbox', { name: 'Id of another trace' })
+  await field.fill('nonsense')
+  await field.press('Enter')
+  await page.getByText('There is no trace id in it.').waitFor()
+  await field.fill(`${other}`)
+  await field.press('Enter')
+  const table = page.getByRole('table', { name: 'Calls of both traces' })
+  await shows(table, /only in [AB]/)
+  const spansOf = (trace: string): number => once.filter((span) => traceIdOf(span.trace) === trace).length
+  await shows(page.getByRole('region', { name: 'A' }), new RegExp(`${spansOf(one ?? '')} spans`))
+  await shows(page.getByRole('region', { name: 'B' }), new RegExp(`${spansOf(other ?? '')} spans`))
+  await page.getByRole('button', { name: 'Only differences' }).click()
+  await until(
+    () => queryOf(page)['only'],
+    (only) => only === 'differences',
+  )
+  await page.getByRole('link', { name: 'Swap' }).click()
+  await until(
+    () => page.url(),
+    (url) => url.includes(`/compare/${other}/${one}`),
+  )
+  await page.goBack()
+  await page.goBack()
+  await page.getByRole('button', { name: 'Compare' }).waitFor()
 })

@@ -31,6 +31,15 @@ const trace = createRoute({
   ),
 })
 
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: '/compare/$a/$b',
+  component: lazyRouteComponent(
+    part(() => import('./compare/ComparePage.tsx')),
+    'ComparePage',
+  ),
+})
+
 const services = createRoute({
   getParentRoute: () => root,
   path: '/services',
@@ -62,7 +71,7 @@ const topology = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, traces, trace, services, service, topology]),
+  routeTree: root.addChildren([home, traces, trace, compare, services, service, topology]),
   basepath: basePath(),
   parseSearch,
   stringifySearch,

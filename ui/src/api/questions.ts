@@ -2,6 +2,7 @@ import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type {
   AttributeKeysAnswer,
   AttributeValuesAnswer,
+  CompareAnswer,
   ConfigAnswer,
   DiagnosisAnswer,
   GroupsAnswer,
@@ -68,8 +69,8 @@ export const spansQuestion = (
   field: readonly string[],
 ) => windowed<SpansAnswer>('spans', 'api/spans', window, { ...filter, order, limit, field })
 
-export const groupsQuestion = (window: Window, filter: TraceFilter, by: string, limit: number) =>
-  windowed<GroupsAnswer>('groups', 'api/groups', window, { ...filter, by, limit })
+export const groupsQuestion = (window: Window, filter: TraceFilter, by: string, limit: number, of: Which = 'spans') =>
+  windowed<GroupsAnswer>('groups', 'api/groups', window, { ...filter, by, limit, of })
 
 export const metricsQuestion = (window: Window, q: string) =>
   windowed<MetricsAnswer>('metrics', 'api/metrics', window, { q })
@@ -96,8 +97,9 @@ export const serviceStatementsQuestion = ofService<ServiceStatementsAnswer>('sta
 export const serviceExceptionsQuestion = ofService<ServiceExceptionsAnswer>('exceptions', '/exceptions')
 export const serviceInstancesQuestion = ofService<ServiceInstancesAnswer>('instances', '/instances')
 
-export const topologyQuestion = (window: Window, service: string | undefined) =>
-  windowed<TopologyAnswer>('topology', 'api/topology', window, { service })
+/** Of one service and its neighbours, or of all; only what spans that match a query did. */
+export const topologyQuestion = (window: Window, of: { service?: string | undefined; q?: string | undefined }) =>
+  windowed<TopologyAnswer>('topology', 'api/topology', window, of)
 
 export const attributeKeysQuestion = (window: Window, service: string | undefined) =>
   windowed<AttributeKeysAnswer>('keys', 'api/attributes', window, { service })
@@ -110,6 +112,14 @@ export const traceQuestion = (traceId: string) =>
   queryOptions({
     queryKey: ['trace', traceId],
     queryFn: ({ signal }) => ask<TraceAnswer>(`api/traces/${encodeURIComponent(traceId)}`, {}, signal),
+    gcTime: 2 * minute,
+  })
+
+/** Two traces, or one and `typical`. */
+export const compareQuestion = (a: string, b: string) =>
+  queryOptions({
+    queryKey: ['compare', a, b],
+    queryFn: ({ signal }) => ask<CompareAnswer>('api/compare', { a, b }, signal),
     gcTime: 2 * minute,
   })
 

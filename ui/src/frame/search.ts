@@ -38,11 +38,20 @@ export interface Search {
   filter?: string
   open?: string
   node?: string
+  focus?: string
+  hops?: string
+  // comparing
+  only?: string
+  against?: string
+  versionA?: string
+  versionB?: string
+  way?: string
+  colour?: string
 }
 
 const lists = new Set<string>(['attribute', 'closed', 'columns', 'runs'])
 const singles = new Set<string>(
-  'time live q service operation min max status order limit chart list by facets area of span find zoom path tab view block calls sort filter open node'.split(
+  'time live q service operation min max status order limit chart list by facets area of span find zoom path tab view block calls sort filter open node focus hops way colour only against versionA versionB'.split(
     ' ',
   ),
 )

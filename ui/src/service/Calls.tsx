@@ -21,7 +21,7 @@ interface Call extends TopologyEdge {
 export function Calls({ service, busyNanos }: { service: string; busyNanos: number }) {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
-  const asked = useQuestion(topologyQuestion(clock, service))
+  const asked = useQuestion(topologyQuestion(clock, { service }))
   const sorted = useSort('-requests')
   const link = carried(search)
   return (

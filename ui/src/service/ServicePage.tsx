@@ -17,6 +17,7 @@ import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, rate, share, text } from '../numbers/format.ts'
 import { rangeToUrl, zoomOut } from '../time/range.ts'
 import { Calls } from './Calls.tsx'
+import { Changes } from './Changes.tsx'
 import { Exceptions } from './Exceptions.tsx'
 import { Instances } from './Instances.tsx'
 import { Operations } from './Operations.tsx'
@@ -29,6 +30,7 @@ const tabs = [
   { id: 'databases', label: 'Databases' },
   { id: 'exceptions', label: 'Exceptions' },
   { id: 'instances', label: 'Versions and instances' },
+  { id: 'changes', label: 'Compare' },
 ] as const
 
 /** One service: how its requests go over time, and what is behind them. */
@@ -98,6 +100,7 @@ export function ServicePage() {
                 {tab === 'databases' && <Statements service={name} busyNanos={answer.busyNanos} />}
                 {tab === 'exceptions' && <Exceptions service={name} />}
                 {tab === 'instances' && <Instances service={name} />}
+                {tab === 'changes' && <Changes service={name} />}
               </Tabs.Panel>
             </Tabs.Root>
           </div>

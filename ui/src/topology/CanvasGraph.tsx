@@ -5,7 +5,7 @@ import { colourIndex } from '../colour/service.ts'
 import { readPalette, type Palette } from '../design/palette.ts'
 import { useTheme } from '../frame/theme.ts'
 import type { GraphProps } from './FlowGraph.tsx'
-import { boundsOf, curve, edgeId, failing, thickness } from './graph.ts'
+import { boundsOf, curve, edgeId, thickness, toneColours } from './graph.ts'
 
 interface Camera {
   x: number
@@ -202,7 +202,7 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
 
 function paintEdges(
   ctx: CanvasRenderingContext2D,
-  { answer, laid, size, selected }: GraphProps,
+  { answer, laid, words, size, selected }: GraphProps,
   palette: Palette,
 ): void {
   ctx.clearRect(-1e6, -1e6, 2e6, 2e6)
@@ -213,7 +213,8 @@ function paintEdges(
     if (from === undefined || to === undefined || source === target) continue
     const mine = source === selected || target === selected
     ctx.globalAlpha = selected === undefined || mine ? 1 : 0.2
-    ctx.strokeStyle = palette.token(failing(edge) ? '--error' : mine ? '--accent' : '--ghost')
+    const tone = words.tone(edge)
+    ctx.strokeStyle = palette.token(tone === 'plain' && mine ? '--accent' : toneColours[tone])
     ctx.lineWidth = thickness(requests, busiest)
     const [x1, x2] = [from.x + size.width / 2, to.x - size.width / 2]
     const bends = laid.layout.bends[edgeId(edge)] ?? []

@@ -26,12 +26,13 @@ import {
   boundsOf,
   curve,
   edgeId,
-  failing,
   mostLabels,
   pointAt,
   thickness,
+  toneColours,
   typeNames,
   type Point,
+  type Tone,
   type Word,
   type Words,
 } from './graph.ts'
@@ -46,9 +47,13 @@ export interface GraphProps {
   onSelect: (id: string | undefined) => void
 }
 
-type PlainNode = Node<{ node: TopologyNode; words: readonly Word[]; service: string; dim: boolean }, 'plain'>
+type PlainNode = Node<
+  { node: TopologyNode; words: readonly Word[]; tone: Tone; service: string; dim: boolean },
+  'plain'
+>
 interface CallData extends Record<string, unknown> {
   edge: TopologyEdge
+  tone: Tone
   words: readonly Word[]
   bends: readonly Point[]
   labelAt: 'source' | 'middle' | 'target'
@@ -104,6 +109,7 @@ function Flow({ answer, laid, words, size, selected, onSelect }: GraphProps) {
           data: {
             node,
             words: words.node(node),
+            tone: words.tone(node),
             service: words.service(node),
             dim: near !== undefined && !near.has(node.id),
           },
@@ -128,6 +134,7 @@ function Flow({ answer, laid, words, size, selected, onSelect }: GraphProps) {
         data: {
           edge,
           words: words.edge(edge),
+          tone: words.tone(edge),
           bends: laid.layout.bends[edgeId(edge)] ?? [],
           labelAt: labelAt(leaving.get(edge.source)?.length ?? 0, arriving.get(edge.target)?.length ?? 0),
           loopHeight: size.height,
@@ -138,7 +145,7 @@ function Flow({ answer, laid, words, size, selected, onSelect }: GraphProps) {
         },
         markerEnd: {
           type: MarkerType.ArrowClosed,
-          color: failing(edge) ? 'var(--error)' : 'var(--ghost)',
+          color: `var(${toneColours[words.tone(edge)]})`,
           width: 14,
           height: 14,
           markerUnits: 'userSpaceOnUse',
@@ -224,14 +231,14 @@ function labelX(at: CallData['labelAt'], sourceX: number, targetX: number): numb
 }
 
 function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
-  const { node, words, service, dim } = data
+  const { node, words, tone, service, dim } = data
   return (
     <div
       className="node"
       data-type={node.type}
       data-selected={selected}
       data-dim={dim}
-      data-failing={failing(node)}
+      data-tone={tone}
       data-errors={node.errors > 0}
     >
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
@@ -256,7 +263,7 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
 function CallEdgeView(props: EdgeProps<CallEdge>) {
   const { id, data, sourceX, sourceY, targetX, targetY, markerEnd } = props
   if (data === undefined) return null
-  const { edge, words, bends, labelAt, width, near, dim, label, loopHeight } = data
+  const { edge, words, tone, bends, labelAt, width, near, dim, label, loopHeight } = data
   const points = [{ x: sourceX, y: sourceY }, ...bends, { x: targetX, y: targetY }]
   const self = edge.source === edge.target
   const [top, right] = [sourceY - loopHeight / 2, sourceX - 24]
@@ -270,7 +277,7 @@ function CallEdgeView(props: EdgeProps<CallEdge>) {
         {...(markerEnd === undefined ? {} : { markerEnd })}
         className="call"
         style={{ strokeWidth: width }}
-        data-failing={failing(edge)}
+        data-tone={tone}
         data-near={near}
         data-dim={dim}
       />

@@ -11,9 +11,11 @@ export function NodePanel(props: {
   answer: TopologyAnswer
   node: TopologyNode
   onSelect: (id: string | undefined) => void
-  onFocus: (service: string) => void
+  /** The graph is already narrowed to it. */
+  focused: boolean
+  onFocus: (id: string) => void
 }) {
-  const { answer, node, onSelect, onFocus } = props
+  const { answer, node, focused, onSelect, onFocus } = props
   const search = useSearch({ from: '__root__' })
   const { incoming, outgoing } = neighbours(answer, node.id)
   const traces = tracesOf(node)
@@ -46,8 +48,8 @@ export function NodePanel(props: {
             Traces
           </Link>
         )}
-        {node.type === 'service' && answer.service !== node.name && (
-          <button type="button" className="button" onClick={() => onFocus(node.name)}>
+        {!focused && (
+          <button type="button" className="button" onClick={() => onFocus(node.id)}>
             Only its neighbours
           </button>
         )}

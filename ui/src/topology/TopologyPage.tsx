@@ -1,48 +1,37 @@
 import './topology.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
-import type { RequestFigures } from '../../../query-api/types.ts'
 import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
+import { Choice } from '../design/Choice.tsx'
 import { Icon } from '../design/Icon.tsx'
-import { readPalette } from '../design/palette.ts'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { part } from '../frame/part.ts'
-import { changed } from '../frame/search.ts'
+import { carried, changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { zoomOut } from '../time/range.ts'
-import { duration, rate, share, text } from '../numbers/format.ts'
-import { mostDomNodes, type Word, type Words } from './graph.ts'
+import { around, toneColours } from './graph.ts'
+import { Graph } from './Graph.tsx'
 import { NodePanel } from './NodePanel.tsx'
 import { ServicePick } from './ServicePick.tsx'
-import { useLayout } from './useLayout.ts'
+import { colourings, legendOf, wordsOf, type Colouring } from './words.ts'
 
-const FlowGraph = lazy(part(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph })))
-const CanvasGraph = lazy(part(async () => ({ default: (await import('./CanvasGraph.tsx')).CanvasGraph })))
+const TopologyTable = lazy(part(async () => ({ default: (await import('./TopologyTable.tsx')).TopologyTable })))
 
-const errorsOf = ({ errors, requests }: RequestFigures): Word => ({
-  name: 'errors',
-  value: text(share(errors, requests)),
-  error: errors > 0,
-})
-
-const words: Words = {
-  label: 'Topology',
-  node: (node) => [
-    { name: 'rate', value: text(rate(node.rate)) },
-    errorsOf(node),
-    { name: 'p99', value: node.p99 === null ? '–' : text(duration(node.p99)) },
-  ],
-  edge: (edge) => [
-    { name: 'rate', value: text(rate(edge.rate)) },
-    ...(edge.p99 === null ? [] : [{ name: 'p99', value: text(duration(edge.p99)) }]),
-    ...(edge.errors > 0 ? [errorsOf(edge)] : []),
-  ],
-  service: ({ name }) => name,
-}
+const hopChoices = [
+  { value: '1', label: '1 call away' },
+  { value: '2', label: '2 calls away' },
+  { value: '3', label: '3 calls away' },
+  { value: 'all', label: 'Any distance' },
+] as const
+const ways = [
+  { value: 'both', label: 'Both ways' },
+  { value: 'up', label: 'Upstream' },
+  { value: 'down', label: 'Downstream' },
+] as const
 
 export function TopologyPage() {
   useTitle('Topology')
@@ -50,62 +39,116 @@ export function TopologyPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(topologyQuestion(clock, search.service))
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(topologyQuestion(clock, { q: search.q }))
+  const colouring = colourings.find(({ value }) => value === search.colour)?.value ?? 'errors'
+  const before = useQuery({
+    ...topologyQuestion({ now: clock.now, resolved: windowBefore(clock.resolved) }, { q: search.q }),
+    enabled: colouring === 'change',
+  })
   const services = useQuery(servicesQuestion(clock))
-  const many = data?.nodes.length ?? 0
-  const large = many > mostDomNodes
-  const size = useMemo(() => {
-    const { token } = readPalette()
-    const height = large ? '--node-height-small' : '--node-height'
-    return { width: Number.parseFloat(token('--node-width')), height: Number.parseFloat(token(height)) }
-  }, [large])
-  const { laid, failed } = useLayout(data, size)
+  const focus = search.service === undefined ? search.focus : `service:${search.service}`
+  const hops = hopChoices.find(({ value }) => value === search.hops)?.value ?? '1'
+  const way = ways.find(({ value }) => value === search.way)?.value ?? 'both'
+  const shown = useMemo(
+    () =>
+      data === undefined || focus === undefined
+        ? data
+        : around(data, focus, hops === 'all' ? data.nodes.length : Number(hops), way),
+    [data, focus, hops, way],
+  )
+  const words = useMemo(
+    () => (shown === undefined ? undefined : wordsOf(shown, colouring, before.data)),
+    [shown, colouring, before.data],
+  )
+  const many = shown?.nodes.length ?? 0
   const set = (change: Parameters<typeof changed>[1]): void => {
     void navigate({ to: '.', search: (was) => changed(was, change) })
   }
-  const selected = data?.nodes.find(({ id }) => id === search.node)
+  const unfocused = { service: undefined, focus: undefined, hops: undefined, way: undefined }
+  const selected = shown?.nodes.find(({ id }) => id === search.node)
   const select = (id: string | undefined): void => set({ node: id })
   useKeys({
-    Escape: () =>
-      search.node === undefined ? search.service !== undefined && set({ service: undefined }) : select(undefined),
+    Escape: () => (search.node === undefined ? focus !== undefined && set(unfocused) : select(undefined)),
   })
-  const Graph = large ? CanvasGraph : FlowGraph
   return (
     <div className="topology">
-      <div className="page-head">
+      <div className="page-head topology-head">
         <h1 className="page-title">Topology</h1>
         <ServicePick
           value={search.service ?? ''}
           names={(services.data?.services ?? []).map(({ name }) => name)}
-          onPick={(service) => set({ service, node: undefined })}
+          onPick={(service) => set({ service, focus: undefined, node: undefined })}
         />
-        {search.service !== undefined && (
-          <button
-            type="button"
-            className="button button-quiet"
-            onClick={() => set({ service: undefined, node: undefined })}
-          >
-            <Icon name="close" size={12} />
-            All services
-          </button>
+        {focus !== undefined && (
+          <>
+            <Pick label="How far" value={hops} options={hopChoices} onChange={(next) => set({ hops: next })} />
+            <Pick label="Which way" value={way} options={ways} onChange={(next) => set({ way: next })} />
+            <button
+              type="button"
+              className="button button-quiet"
+              onClick={() => set({ ...unfocused, node: undefined })}
+            >
+              <Icon name="close" size={12} />
+              All services
+            </button>
+          </>
         )}
+        <Pick
+          label="What the colours tell"
+          value={colouring}
+          options={colourings}
+          onChange={(next) => set({ colour: next === 'errors' ? undefined : next })}
+        />
+        <button
+          type="button"
+          className="button button-quiet"
+          aria-pressed={search.view === 'table'}
+          onClick={() => set({ view: search.view === 'table' ? undefined : 'table', sort: undefined })}
+        >
+          As a table
+        </button>
         <span className="muted" role="status">
           {data !== undefined &&
             many > 0 &&
-            `${many} nodes, ${data.edges.length} edges${search.service === undefined ? '' : ' around this service'}${data.more ? '; the busiest, more exist' : ''}`}
+            `${many} nodes, ${shown?.edges.length} edges${focus === undefined ? '' : ' around this one'}${data.more ? '; the busiest, more exist' : ''}`}
         </span>
       </div>
+      {search.q !== undefined && (
+        <div className="topology-filter">
+          <span className="chip" title={search.q}>
+            <bdi className="cut">
+              <span className="muted">Only spans that match</span> {search.q}
+            </bdi>
+            <button
+              type="button"
+              className="chip-remove"
+              aria-label="Remove the filter"
+              onClick={() => set({ q: undefined })}
+            >
+              <Icon name="close" size={12} />
+            </button>
+          </span>
+          <Link to="/traces" search={{ ...carried(search), q: search.q }}>
+            Their traces
+          </Link>
+          <span className="muted">A call counts where its calling or its called span matches.</span>
+        </div>
+      )}
       <div className="topology-answer" data-panel={selected !== undefined}>
         <div className="topology-graph">
-          <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['topology'] })} />
+          <Waiting
+            active={isFetching || before.isFetching}
+            onCancel={() => void queries.cancelQueries({ queryKey: ['topology'] })}
+          />
           {error !== null && <Failed error={error} what="the topology" onRetry={() => void refetch()} />}
-          {error === null && failed !== undefined && (
-            <Failed error={failed} what="the graph" onRetry={() => void refetch()} />
-          )}
           {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
           {error === null && data !== undefined && many === 0 && (
             <Empty
-              title="No service sent a span in this time range"
+              title={
+                search.q === undefined
+                  ? 'No service sent a span in this time range'
+                  : 'No span in this time range matches'
+              }
               actions={
                 <button
                   type="button"
@@ -119,23 +162,57 @@ export function TopologyPage() {
               Earlier ones may exist.
             </Empty>
           )}
-          {error === null && data !== undefined && laid !== undefined && many > 0 && (
+          {error === null && shown !== undefined && words !== undefined && many > 0 && (
             <div className="stale topology-canvas" data-stale={isPlaceholderData && isFetching}>
-              <Suspense>
-                <Graph answer={data} laid={laid} words={words} size={size} selected={search.node} onSelect={select} />
-              </Suspense>
+              {search.view === 'table' ? (
+                <Suspense>
+                  <TopologyTable answer={shown} onSelect={select} />
+                </Suspense>
+              ) : (
+                <>
+                  <Graph answer={shown} words={words} selected={search.node} onSelect={select} />
+                  <Legend colouring={colouring} />
+                </>
+              )}
             </div>
           )}
         </div>
-        {data !== undefined && selected !== undefined && (
+        {shown !== undefined && selected !== undefined && (
           <NodePanel
-            answer={data}
+            answer={shown}
             node={selected}
+            focused={selected.id === focus}
             onSelect={select}
-            onFocus={(service) => set({ service, node: undefined })}
+            onFocus={(id) => set({ service: undefined, focus: id })}
           />
         )}
       </div>
     </div>
+  )
+}
+
+const windowBefore = ({ from, to }: { from: number; to: number }): { from: number; to: number } => ({
+  from: from - (to - from),
+  to: from,
+})
+
+function Pick(props: Parameters<typeof Choice>[0]) {
+  return (
+    <span className="topology-choice">
+      <Choice {...props} />
+    </span>
+  )
+}
+
+function Legend({ colouring }: { colouring: Colouring }) {
+  return (
+    <ul className="topology-legend" aria-label="What the colours tell">
+      {legendOf[colouring].map(([tone, meaning]) => (
+        <li key={tone}>
+          <span className="topology-key" style={{ background: `var(${toneColours[tone]})` }} aria-hidden="true" />
+          {meaning}
+        </li>
+      ))}
+    </ul>
   )
 }

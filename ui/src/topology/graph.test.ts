@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
-import { boundsOf, curve, edgeId, failing, neighbours, pointAt, shapeOf, thickness, tracesOf } from './graph.ts'
+import { around, boundsOf, curve, edgeId, failing, neighbours, pointAt, shapeOf, thickness, tracesOf } from './graph.ts'
 
 const figures = { requests: 10, errors: 0, rate: 1, p50: '1', p90: '1', p99: '1' }
 const node = (id: string): TopologyNode => ({ id, type: 'service', name: id, system: '', ...figures })
@@ -75,4 +75,25 @@ test('the bounds hold whole nodes, and the bends of the edges between them', () 
   expect(boundsOf(layout, size, new Set(['a', 'b']))).toEqual({ x: -10, y: -5, width: 120, height: 95 })
   expect(boundsOf(layout, size, new Set(['a']))).toEqual({ x: -10, y: -5, width: 20, height: 10 })
   expect(boundsOf(layout, size, new Set())).toEqual({ x: 0, y: 0, width: 0, height: 0 })
+})
+
+test('the part of a graph around a node, so many calls away, up or down', () => {
+  const chain = {
+    ...answer,
+    nodes: ['a', 'b', 'c', 'd', 'lone'].map(node),
+    edges: [edge('a', 'b'), edge('b', 'c'), edge('c', 'd'), edge('d', 'b')],
+  }
+  const ids = (hops: number, way: 'both' | 'up' | 'down'): string =>
+    around(chain, 'b', hops, way)
+      .nodes.map(({ id }) => id)
+      .join('')
+  expect([ids(1, 'both'), ids(1, 'up'), ids(1, 'down'), ids(2, 'up'), ids(9, 'both')]).toEqual([
+    'abcd',
+    'abd',
+    'bc',
+    'abcd',
+    'abcd',
+  ])
+  expect(around(chain, 'b', 1, 'down').edges).toEqual([edge('b', 'c')])
+  expect(around(chain, 'lone', 3, 'both')).toMatchObject({ nodes: [node('lone')], edges: [] })
 })

@@ -137,6 +137,9 @@ export interface Word {
   readonly error?: boolean
 }
 
+/** How a line or a border is drawn: `error` is red, `high` and `mid` stand out more and less. */
+export type Tone = 'plain' | 'mid' | 'high' | 'error'
+
 /** What is written into the graph: which figures matter is known to whoever shows it. */
 export interface Words {
   /** Of what the graph is, for those who do not see it. */
@@ -146,6 +149,43 @@ export interface Words {
   readonly edge: (edge: TopologyEdge) => readonly Word[]
   /** The service whose colour a node has. */
   readonly service: (node: TopologyNode) => string
+  readonly tone: (of: TopologyNode | TopologyEdge) => Tone
+}
+
+/** The colours of tones; a node's border and an edge's line have the same. */
+export const toneColours: Readonly<Record<Tone, string>> = {
+  plain: '--ghost',
+  mid: '--accent-line',
+  high: '--accent',
+  error: '--error',
+}
+
+export type Way = 'both' | 'up' | 'down'
+
+/**
+ * The part of a graph that is so many calls away from a node: `up` its callers, `down` whom it calls. What is left keeps the
+ * edges between its nodes.
+ */
+export function around(answer: TopologyAnswer, id: string, hops: number, way: Way): TopologyAnswer {
+  const along = (from: 'source' | 'target', to: 'source' | 'target'): Set<string> => {
+    const seen = new Set([id])
+    let reached = [id]
+    for (let hop = 0; hop < hops && reached.length > 0; hop++) {
+      const last = new Set(reached)
+      reached = answer.edges.filter((edge) => last.has(edge[from]) && !seen.has(edge[to])).map((edge) => edge[to])
+      for (const one of reached) seen.add(one)
+    }
+    return seen
+  }
+  const near = new Set([
+    ...(way === 'up' ? [id] : along('source', 'target')),
+    ...(way === 'down' ? [id] : along('target', 'source')),
+  ])
+  return {
+    ...answer,
+    nodes: answer.nodes.filter((node) => near.has(node.id)),
+    edges: answer.edges.filter(({ source, target }) => near.has(source) && near.has(target)),
+  }
 }
 
 export const typeNames = {

@@ -1,38 +1,24 @@
 import './views.css'
-import '../topology/topology.css'
-import { lazy, Suspense, useMemo } from 'react'
+import { useMemo } from 'react'
 import { Choice } from '../design/Choice.tsx'
-import { readPalette } from '../design/palette.ts'
-import { Empty, Failed } from '../design/State.tsx'
-import { part } from '../frame/part.ts'
+import { Empty } from '../design/State.tsx'
 import { count, duration, share, text } from '../numbers/format.ts'
-import { mostDomNodes, type Words } from '../topology/graph.ts'
-import { useLayout } from '../topology/useLayout.ts'
+import { Graph } from '../topology/Graph.tsx'
+import { failing, type Words } from '../topology/graph.ts'
 import { asTopology, callGraphOf, type CallGraph } from './calls.ts'
 import type { ViewProps } from './TraceView.tsx'
-
-const FlowGraph = lazy(part(async () => ({ default: (await import('../topology/FlowGraph.tsx')).FlowGraph })))
-const CanvasGraph = lazy(part(async () => ({ default: (await import('../topology/CanvasGraph.tsx')).CanvasGraph })))
 
 /** Who calls whom in this trace, as a graph and as a table for those who do not see it. */
 export function CallsView({ model, figures, selected, view, actions, change }: ViewProps) {
   const graph = useMemo(() => callGraphOf(model, figures, view.calls), [model, figures, view.calls])
   const answer = useMemo(() => asTopology(graph), [graph])
   const words = useMemo(() => wordsOf(graph), [graph])
-  const large = answer.nodes.length > mostDomNodes
-  const size = useMemo(() => {
-    const { token } = readPalette()
-    const height = large ? '--node-height-small' : '--node-height'
-    return { width: Number.parseFloat(token('--node-width')), height: Number.parseFloat(token(height)) }
-  }, [large])
-  const { laid, failed } = useLayout(answer, size)
   const current = selected < 0 ? undefined : graph.idOf(figures.of[selected] ?? -1)
   const select = (id: string | undefined): void => {
     if (id === current) return
     actions.select(graph.nodes.find((node) => node.id === id)?.slowest ?? -1)
     if (id === undefined) change({ span: '' })
   }
-  const Graph = large ? CanvasGraph : FlowGraph
   return (
     <section className="calls topology" aria-label="Call graph">
       <div className="view-bar">
@@ -53,13 +39,10 @@ export function CallsView({ model, figures, selected, view, actions, change }: V
         </span>
       </div>
       <div className="topology-graph">
-        {failed !== undefined && <Failed error={failed} what="the graph" onRetry={() => location.reload()} />}
         {graph.nodes.length === 0 && <Empty title="No span has arrived">Nothing calls anything yet.</Empty>}
-        {laid !== undefined && graph.nodes.length > 0 && (
+        {graph.nodes.length > 0 && (
           <div className="topology-canvas">
-            <Suspense>
-              <Graph answer={answer} laid={laid} words={words} size={size} selected={current} onSelect={select} />
-            </Suspense>
+            <Graph answer={answer} words={words} selected={current} onSelect={select} />
           </div>
         )}
         <Calls graph={graph} />
@@ -87,6 +70,7 @@ function wordsOf(graph: CallGraph): Words {
       ]
     },
     service: ({ id }) => nodes.get(id)?.service ?? '',
+    tone: (of) => (failing(of) ? 'error' : 'plain'),
   }
 }
 

@@ -3,6 +3,7 @@ import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { count, duration, text } from '../numbers/format.ts'
 import { fraction, moment, toMs, utcNanos } from '../time/format.ts'
+import { CompareWith } from './CompareWith.tsx'
 import { rootOf, type TraceModel } from './model.ts'
 import type { Actions } from './actions.ts'
 
@@ -69,6 +70,17 @@ export function Head({ model }: { model: TraceModel }) {
           </dd>
         </div>
       </dl>
+      <span className="trace-actions">
+        <CompareWith traceId={answer.traceId} />
+        <a
+          className="button"
+          href={`api/traces/${answer.traceId}/otlp`}
+          download
+          title="The trace as it was sent, as OTLP/JSON"
+        >
+          Download
+        </a>
+      </span>
     </header>
   )
 }

@@ -1,5 +1,6 @@
-import { useNavigate, useSearch } from '@tanstack/react-router'
-import { changed, type Search } from '../frame/search.ts'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { carried, changed, type Search } from '../frame/search.ts'
+import { filterOf, toTraceql, withCondition } from './filter.ts'
 
 const lists = [
   { list: undefined, label: 'Traces', title: 'The traces of the spans that match' },
@@ -10,6 +11,12 @@ const lists = [
     title: 'The spans that match by the values of a field: rate, errors, percentiles',
   },
 ] as const
+
+/** The same filter as the topology takes it; without any, none. */
+function topologyOf(search: Search): { q?: string } {
+  const q = toTraceql(filterOf(search))
+  return q === '{ }' ? {} : { q }
+}
 
 /** As what it is listed that matches. */
 export const listOf = (search: Search): 'traces' | 'spans' | 'groups' =>
@@ -46,6 +53,16 @@ export function Lists() {
           {label}
         </button>
       ))}
+      {(search.q === undefined || withCondition(search.q, 'true') !== undefined) && (
+        <Link
+          className="button button-quiet"
+          to="/topology"
+          title="Who calls whom in what matches"
+          search={{ ...carried(search), ...topologyOf(search) }}
+        >
+          Topology
+        </Link>
+      )}
     </span>
   )
 }

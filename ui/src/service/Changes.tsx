@@ -1,0 +1,232 @@
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import type { RequestFigures } from '../../../query-api/types.ts'
+import { groupsQuestion, serviceInstancesQuestion, topologyQuestion, type Window } from '../api/questions.ts'
+import { useQuestion } from '../api/useQuestion.ts'
+import { Choice } from '../design/Choice.tsx'
+import { DataTable } from '../design/DataTable.tsx'
+import { Figure } from '../design/Figure.tsx'
+import { Empty } from '../design/State.tsx'
+import type { TableColumn } from '../design/table.ts'
+import { useClock } from '../frame/clock.tsx'
+import { carried, changed, type Search } from '../frame/search.ts'
+import { count, duration, share } from '../numbers/format.ts'
+import { rangeToUrl } from '../time/range.ts'
+import { quoted } from '../traces/filter.ts'
+import { changesOf, type Change } from './changes.ts'
+import { Part } from './Part.tsx'
+
+/** One side of the comparison. */
+interface Side {
+  readonly label: string
+  readonly window: Window
+  /** Its spans. */
+  readonly q: string
+}
+
+const hour = 3_600_000
+const ranges = [
+  { value: 'before', label: 'The time before', shift: (length: number) => length },
+  { value: 'hour', label: 'An hour earlier', shift: () => hour },
+  { value: 'day', label: 'A day earlier', shift: () => 24 * hour },
+  { value: 'week', label: 'A week earlier', shift: () => 7 * 24 * hour },
+] as const
+
+/** A service now against another time, or one of its versions against another: its operations, and whom it calls. */
+export function Changes({ service }: { service: string }) {
+  const clock = useClock()
+  const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
+  const instances = useQuery(serviceInstancesQuestion(clock, service))
+  const versions = (instances.data?.versions ?? []).map(({ name }) => name).filter((name) => name !== '')
+  const { a, b } = useMemo(() => sidesOf(service, search, clock), [service, search, clock])
+  const set = (change: Parameters<typeof changed>[1]): void => {
+    void navigate({ to: '.', search: (was) => changed(was, change), replace: true })
+  }
+  const against = search.against ?? 'before'
+  const isVersions = against === 'versions'
+  return (
+    <div className="service-changes">
+      <div className="traces-heading">
+        <span className="muted">{isVersions ? 'Version' : 'This time range'}</span>
+        {isVersions && (
+          <Pick label="Version A" value={a.label} names={versions} onPick={(versionA) => set({ versionA })} />
+        )}
+        <span className="muted">against</span>
+        <span className="service-choice">
+          <Choice
+            label="Against"
+            value={against}
+            options={[
+              ...ranges,
+              ...(versions.length > 1 || isVersions ? [{ value: 'versions', label: 'Another version' }] : []),
+            ]}
+            onChange={(next) =>
+              set({
+                against: next === 'before' ? undefined : next,
+                versionA: next === 'versions' ? versions[0] : undefined,
+                versionB: next === 'versions' ? versions[1] : undefined,
+              })
+            }
+          />
+        </span>
+        {isVersions && (
+          <Pick label="Version B" value={b.label} names={versions} onPick={(versionB) => set({ versionB })} />
+        )}
+      </div>
+      <div className="service-two">
+        <Operations service={service} a={a} b={b} />
+        <Calls service={service} a={a} b={b} />
+      </div>
+    </div>
+  )
+}
+
+function Pick(props: { label: string; value: string; names: readonly string[]; onPick: (name: string) => void }) {
+  return (
+    <span className="service-choice">
+      <Choice
+        label={props.label}
+        value={props.value}
+        options={props.names.map((value) => ({ value, label: value }))}
+        onChange={props.onPick}
+      />
+    </span>
+  )
+}
+
+function sidesOf(service: string, { against, versionA, versionB }: Search, window: Window): { a: Side; b: Side } {
+  const q = `resource.service.name = ${quoted(service)}`
+  if (against === 'versions') {
+    const side = (version = ''): Side => ({
+      label: version,
+      window,
+      q: `{ ${q} && resource.service.version = ${quoted(version)} }`,
+    })
+    return { a: side(versionA), b: side(versionB) }
+  }
+  const { from, to } = window.resolved
+  const range = ranges.find(({ value }) => value === against) ?? ranges[0]
+  const shift = range.shift(to - from)
+  return {
+    a: { label: 'now', window, q: `{ ${q} }` },
+    b: { label: 'then', window: { now: window.now, resolved: { from: from - shift, to: to - shift } }, q: `{ ${q} }` },
+  }
+}
+
+function Operations({ service, a, b }: { service: string; a: Side; b: Side }) {
+  const search = useSearch({ from: '__root__' })
+  const [now, was] = [useQuestion(operationsOf(a)), useQuestion(operationsOf(b))]
+  const rows = useMemo(() => {
+    const by = (answer: typeof now.data): Map<string, RequestFigures> =>
+      new Map(
+        (answer?.groups ?? []).map(({ value, spans: requests, ...row }) => [value?.text ?? '', { ...row, requests }]),
+      )
+    return changesOf(by(now.data), by(was.data))
+  }, [now.data, was.data])
+  const tracesOf = (name: string, { window, q }: Side): Search => ({
+    ...carried(search),
+    time: rangeToUrl({ kind: 'between', ...window.resolved }),
+    q: q.replace(/ }$/, ` && name = ${quoted(name)} }`),
+  })
+  return (
+    <Part
+      asked={now.error === null ? { ...now, data: was.data === undefined ? undefined : now.data } : now}
+      what="the operations"
+      none="No request on either side"
+      isEmpty={() => rows.length === 0}
+    >
+      {() => (
+        <DataTable
+          label={`Operations of ${service}, ${a.label} against ${b.label}`}
+          columns={columnsOf('Operation', tracesOf, a, b)}
+          rows={rows}
+          keyOf={({ name }) => name}
+        />
+      )}
+    </Part>
+  )
+}
+
+const operationsOf = ({ window, q }: Side) => groupsQuestion(window, { q }, 'name', 500, 'requests')
+
+function Calls({ service, a, b }: { service: string; a: Side; b: Side }) {
+  const [now, was] = [
+    useQuestion(topologyQuestion(a.window, { service, q: a.q })),
+    useQuestion(topologyQuestion(b.window, { service, q: b.q })),
+  ]
+  const rows = useMemo(() => {
+    const by = (answer: typeof now.data): Map<string, RequestFigures> => {
+      const names = new Map((answer?.nodes ?? []).map(({ id, name }) => [id, name]))
+      const made = (answer?.edges ?? []).filter(({ source }) => source === `service:${service}`)
+      return new Map(made.map((edge) => [names.get(edge.target) ?? edge.target, edge]))
+    }
+    return changesOf(by(now.data), by(was.data))
+  }, [now.data, was.data, service])
+  if (now.data !== undefined && was.data !== undefined && rows.length === 0) {
+    return <Empty title="It calls nobody on either side" />
+  }
+  return (
+    <DataTable
+      label={`Calls of ${service}, ${a.label} against ${b.label}`}
+      columns={columnsOf('Calls', undefined, a, b)}
+      rows={rows}
+      keyOf={({ name }) => name}
+    />
+  )
+}
+
+function columnsOf(
+  label: string,
+  tracesOf: ((name: string, side: Side) => Search) | undefined,
+  a: Side,
+  b: Side,
+): TableColumn<Change>[] {
+  const figure = (id: string, title: string, of: (side: RequestFigures) => React.ReactNode): TableColumn<Change>[] =>
+    (['a', 'b'] as const).map((which) => ({
+      id: `${id} ${which}`,
+      label: `${title} ${(which === 'a' ? a : b).label}`,
+      width: 'minmax(var(--col-figure), 1fr)',
+      number: true,
+      cell: (row) => {
+        const side = row[which]
+        return side === undefined || side.requests === 0 ? <span className="list-none">–</span> : of(side)
+      },
+    }))
+  return [
+    {
+      id: 'name',
+      label,
+      width: 'minmax(var(--col-name), 3fr)',
+      cell: ({ name, a: now }) =>
+        tracesOf === undefined ? (
+          <bdi className="cut" title={name}>
+            {name}
+          </bdi>
+        ) : (
+          <Link className="table-link cut" to="/traces" search={tracesOf(name, now === undefined ? b : a)} title={name}>
+            <bdi>{name === '' ? '(no name)' : name}</bdi>
+          </Link>
+        ),
+    },
+    {
+      id: 'verdict',
+      label: 'Change',
+      title: 'Errors: beyond chance at 99 %. Durations: the median by a fifth. Below 20 requests nothing is said.',
+      width: 'minmax(var(--col-duration), 1fr)',
+      cell: ({ verdict, median }) => (
+        <span className="service-verdict" data-verdict={verdict}>
+          {verdict}
+          {(verdict === 'slower' || verdict === 'faster') &&
+            median !== undefined &&
+            ` ${median > 0 ? '+' : '−'}${Math.round(Math.abs(median) * 100)} %`}
+        </span>
+      ),
+    },
+    ...figure('requests', 'Requests', ({ requests }) => <Figure shown={count(requests)} />),
+    ...figure('errors', 'Errors', ({ errors, requests }) => <Figure shown={share(errors, requests)} />),
+    ...figure('p50', 'p50', ({ p50 }) => (p50 === null ? '–' : <Figure shown={duration(p50)} />)),
+    ...figure('p99', 'p99', ({ p99 }) => (p99 === null ? '–' : <Figure shown={duration(p99)} />)),
+  ]
+}

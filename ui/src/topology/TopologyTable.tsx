@@ -1,0 +1,83 @@
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
+import { DataTable } from '../design/DataTable.tsx'
+import { Swatch } from '../design/Figure.tsx'
+import type { TableColumn } from '../design/table.ts'
+import { carried, changed, type Search } from '../frame/search.ts'
+import { figureColumns } from '../services/figureColumns.tsx'
+import { edgeId, typeNames } from './graph.ts'
+
+/** The graph as two tables: of its nodes, and of who calls whom. */
+export function TopologyTable({ answer, onSelect }: { answer: TopologyAnswer; onSelect: (id: string) => void }) {
+  const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
+  const sorted = {
+    sort: search.sort ?? '-requests',
+    onSort: (sort: string) =>
+      void navigate({ to: '.', search: (was: Search) => changed(was, { sort }), replace: true }),
+  }
+  return (
+    <div className="topology-tables">
+      <DataTable
+        label="Nodes"
+        columns={nodeColumns(carried(search), onSelect)}
+        rows={answer.nodes}
+        keyOf={({ id }) => id}
+        {...sorted}
+        onOpen={({ id }) => onSelect(id)}
+      />
+      <DataTable label="Calls" columns={edgeColumns(answer, onSelect)} rows={answer.edges} keyOf={edgeId} {...sorted} />
+    </div>
+  )
+}
+
+const nodeColumns = (link: Search, onSelect: (id: string) => void): TableColumn<TopologyNode>[] => [
+  {
+    id: 'name',
+    label: 'Node',
+    width: 'minmax(var(--col-name), 3fr)',
+    sort: ({ name }) => name,
+    cell: (node) => <Name node={node} onSelect={onSelect} />,
+  },
+  {
+    id: 'type',
+    label: 'Type',
+    width: 'minmax(var(--col-figure), 1fr)',
+    sort: ({ type }) => type,
+    cell: ({ type }) => <span className="muted">{typeNames[type]}</span>,
+  },
+  ...figureColumns(),
+  {
+    id: 'page',
+    label: '',
+    width: 'var(--col-action)',
+    cell: ({ type, name }) =>
+      type === 'service' && (
+        <Link to="/service/$name" params={{ name }} search={link} aria-label={`Page of ${name}`}>
+          Page
+        </Link>
+      ),
+  },
+]
+
+function edgeColumns(answer: TopologyAnswer, onSelect: (id: string) => void): TableColumn<TopologyEdge>[] {
+  const byId = new Map(answer.nodes.map((node) => [node.id, node]))
+  const end = (id: 'source' | 'target', label: string): TableColumn<TopologyEdge> => ({
+    id,
+    label,
+    width: 'minmax(var(--col-name), 3fr)',
+    sort: (edge) => byId.get(edge[id])?.name,
+    cell: (edge) => <Name node={byId.get(edge[id])} onSelect={onSelect} />,
+  })
+  return [end('source', 'Caller'), end('target', 'Callee'), ...figureColumns('Calls')]
+}
+
+function Name({ node, onSelect }: { node: TopologyNode | undefined; onSelect: (id: string) => void }) {
+  if (node === undefined) return null
+  return (
+    <button type="button" className="table-link cut" title={node.name} onClick={() => onSelect(node.id)}>
+      {node.type === 'service' ? <Swatch service={node.name} /> : <span className="node-shape" data-type={node.type} />}{' '}
+      <bdi>{node.name === '' ? '(no name)' : node.name}</bdi>
+    </button>
+  )
+}

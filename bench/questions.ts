@@ -39,6 +39,7 @@ export function questionsAbout(
   const hour = `start=${hourAgo}&end=${end}`
   const all = `start=${first}&end=${end}`
   const traces = `${weft.http}/api/traces`
+  const q = (query: string): string => `q=${encodeURIComponent(query)}`
   return [
     ['trace by id, no time given', `${traces}/${trace}`],
     ['services, 1 h', `${weft.http}/api/services?${hour}`],
@@ -59,6 +60,35 @@ export function questionsAbout(
     ],
     ['errors of a service, newest 20, 1 h', `${traces}?${hour}&limit=20&service=payment&status=error`],
     ['attribute keys, 1 h', `${weft.http}/api/attributes?${hour}`],
+    ['values of an attribute, 1 h', `${weft.http}/api/attributes/values?${hour}&key=customer.group`],
+    [
+      'services by an attribute, 1 h',
+      `${weft.http}/api/groups?${hour}&by=resource.service.name&of=requests&attribute=customer.group%3Dreseller`,
+    ],
+    ['groups by an attribute, 1 h', `${weft.http}/api/groups?${hour}&by=span.http.route`],
+    ['topology of errors, 1 h', `${weft.http}/api/topology?${hour}&${q('{ status = error }')}`],
+    ['topology, all', `${weft.http}/api/topology?${all}`],
+    ['service over time, 1 h', `${weft.http}/api/services/catalogue?${hour}`],
+    ['statements of a service, 1 h', `${weft.http}/api/services/catalogue/statements?${hour}`],
+    ['exceptions of a service, 1 h', `${weft.http}/api/services/payment/exceptions?${hour}`],
+    [
+      'structural query, newest 20, 1 h',
+      `${traces}?${hour}&limit=20&${q('{ resource.service.name = "checkout" } >> { status = error }')}`,
+    ],
+    ['rate by service, 1 h', `${weft.http}/api/metrics?${hour}&${q('{ } | rate() by (resource.service.name)')}`],
+    [
+      'p99 by operation of a service, 1 h',
+      `${weft.http}/api/metrics?${hour}&${q('{ resource.service.name = "catalogue" && kind = server } | quantile_over_time(duration, 0.99) by (name)')}`,
+    ],
+    ['heat map of a service, 1 h', `${weft.http}/api/heatmap?${hour}&service=catalogue`],
+    [
+      'diagnosis of the slow, a service, 1 h',
+      `${weft.http}/api/diagnosis?${hour}&service=pricing&of=requests&selectedMin=20ms`,
+    ],
+    [
+      'newest 100 spans with fields, 1 h',
+      `${weft.http}/api/spans?${hour}&field=span.http.route&field=resource.host.name`,
+    ],
   ]
 }
 

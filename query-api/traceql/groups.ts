@@ -1,6 +1,14 @@
 import { all, type Asker } from '../questions/ask.ts'
 import type { Matching } from '../questions/matching.ts'
-import { aroundParams, decodeFigures, figuresOf, isRequest, windowParams } from '../questions/spans.ts'
+import {
+  aroundParams,
+  decodeFigures,
+  figuresOf,
+  isError,
+  isRequest,
+  timesMakeSense,
+  windowParams,
+} from '../questions/spans.ts'
 import { marginNanos } from '../questions/summaries.ts'
 import type { GroupRow, GroupsAnswer } from '../types.ts'
 import { parseField } from './parse.ts'
@@ -10,16 +18,25 @@ import { readValue, Values } from './values.ts'
 
 /** The spans that match by the values of a field, with their figures. Throws TraceqlError for fields without values. */
 export async function groups(asker: Asker, asked: Matching, by: string, limit: number): Promise<GroupsAnswer> {
+  const field = parseField(by)
   const conditions = new Conditions(undefined, 'g')
   const values = new Values(conditions)
-  const value = values.value(parseField(by))
+  const { key, value } = values.group(field)
   const where = thatMatch(asked.condition, asked.window)
-  const served = asked.which === 'requests' ? ` AND ${isRequest}` : ''
+  const matching = `${where.sql}${asked.which === 'requests' ? ` AND ${isRequest}` : ''}`
+  // Resources are few: looked up for each group of spans, not for each span (85 instead of 570 ms for 4 million spans).
+  const ofResource = field.kind === 'attribute' && field.scope === 'resource' && values.joins !== ''
+  const grouped = ofResource
+    ? `SELECT ${key} AS key, sum(requests) AS requests, sum(errors) AS errors, sum(measured) AS measured,
+        quantilesExactMerge(0.5, 0.9, 0.99)(quantiles) AS quantiles
+      FROM (SELECT resource_id, count() AS requests, countIf(${isError}) AS errors, countIf(${timesMakeSense}) AS measured,
+          quantilesExactStateIf(0.5, 0.9, 0.99)(duration_ns, ${timesMakeSense}) AS quantiles
+        FROM spans WHERE ${matching} GROUP BY resource_id) AS spans ${values.joins}`
+    : `SELECT ${key} AS key, ${figuresOf('true')} FROM spans ${values.joins} WHERE ${matching}`
   const rows = await all(asker, {
     name: 'groups',
-    sql: `SELECT ${value} AS value, ${figuresOf('true')}
-      FROM spans ${values.joins} WHERE ${where.sql}${served}
-      GROUP BY value ORDER BY requests DESC, value LIMIT ${limit + 1}`,
+    sql: `SELECT ${value}, requests, errors, measured, quantiles
+      FROM (${grouped} GROUP BY key ORDER BY requests DESC, key LIMIT ${limit + 1}) ORDER BY requests DESC, key`,
     params: { ...where.params, ...conditions.params, ...aroundParams(asked.window, marginNanos) },
     maxRows: limit + 1,
     decode: (row): GroupRow => {

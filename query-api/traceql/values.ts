@@ -29,6 +29,14 @@ export class Values {
     return typed('bool', this.#conditions.condition(expression))
   }
 
+  /** What spans are grouped by for the values of a field, and the value of a group: by a plain column, where there is one. */
+  group(field: Field): { readonly key: string; readonly value: string } {
+    const column = field.kind === 'intrinsic' ? texts[field.name] : isService(field) ? 'service' : undefined
+    return column === undefined
+      ? { key: this.value(field), value: 'key' }
+      : { key: column, value: typed('string', 'key') }
+  }
+
   #intrinsic({ name, place }: Intrinsic): string {
     const text = texts[name]
     if (text !== undefined) return typed('string', text)
@@ -139,6 +147,10 @@ const oddDoubles: ReadonlyMap<string, string> = new Map([
   ['inf', 'Infinity'],
   ['-inf', '-Infinity'],
 ])
+
+/** The service's name is a column, of every span. */
+const isService = ({ scope, key, ofParent }: Attribute): boolean =>
+  scope === 'resource' && key === 'service.name' && !ofParent
 
 const shown: ReadonlySet<IntrinsicName> = new Set<IntrinsicName>([
   ...(Object.keys(texts) as IntrinsicName[]),

@@ -39,6 +39,10 @@ const groups: readonly { title: string; keys: readonly (readonly [readonly strin
       [['0'], 'The whole trace'],
     ],
   },
+  {
+    title: 'Compared traces',
+    keys: [[['d'], 'Only what differs']],
+  },
 ]
 
 export function KeyboardList() {

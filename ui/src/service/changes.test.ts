@@ -2,19 +2,20 @@ import { expect, test } from 'vitest'
 import type { RequestFigures } from '../../../query-api/types.ts'
 import { changesOf } from './changes.ts'
 
-const figures = (requests: number, errors = 0, p50: number | null = 100): RequestFigures => ({
+const figures = (requests: number, errors = 0, p50: number | null = 100, p99 = 1000): RequestFigures => ({
   requests,
   errors,
   rate: 1,
   p50: p50 === null ? null : String(p50),
   p90: null,
-  p99: null,
+  p99: String(p99),
 })
 
 test('what changed most comes first, and nothing is said of few', () => {
   const now = new Map([
     ['same', figures(1000, 10)],
     ['slow', figures(1000, 0, 150)],
+    ['slow at times', figures(1000, 0, 100, 1600)],
     ['fast', figures(1000, 0, 50)],
     ['fails', figures(1000, 60)],
     ['mended', figures(1000, 0)],
@@ -26,6 +27,7 @@ test('what changed most comes first, and nothing is said of few', () => {
   const was = new Map([
     ['same', figures(1000, 12)],
     ['slow', figures(1000)],
+    ['slow at times', figures(1000)],
     ['fast', figures(1000)],
     ['fails', figures(1000, 10)],
     ['mended', figures(1000, 60)],
@@ -39,6 +41,7 @@ test('what changed most comes first, and nothing is said of few', () => {
     ['new', 'new'],
     ['gone', 'gone'],
     ['idle', 'gone'],
+    ['slow at times', 'slower'],
     ['slow', 'slower'],
     ['mended', 'fails less'],
     ['fast', 'faster'],

@@ -9,14 +9,14 @@ export interface Change {
   readonly a: RequestFigures | undefined
   readonly b: RequestFigures | undefined
   readonly verdict: Verdict
-  /** How much the median changed: 0.5 is half as long again; undefined where either has none. */
-  readonly median: number | undefined
+  /** How much the durations changed, where that is the verdict: 0.5 is half as long again. */
+  readonly durations: { readonly of: 'p50' | 'p99'; readonly more: number } | undefined
 }
 
 /** Requests on either side below which nothing is said of errors and durations. */
 const few = 20
-/** Of the median: less is what any two ranges differ by. */
-const noticed = 0.2
+/** Less is what any two ranges differ by; of the slowest it takes more, and more requests to tell. */
+const noticed = { p50: { more: 0.2, requests: few }, p99: { more: 0.5, requests: 500 } } as const
 
 const order: readonly Verdict[] = [
   'fails more',
@@ -34,32 +34,44 @@ export function changesOf(a: ReadonlyMap<string, RequestFigures>, b: ReadonlyMap
   return [...new Set([...a.keys(), ...b.keys()])]
     .map((name): Change => {
       const [now, was] = [a.get(name), b.get(name)]
-      const median = medianChange(now, was)
-      return { name, a: now, b: was, median, verdict: verdictOf(now, was, median) }
+      const durations = durationsOf(now, was)
+      return { name, a: now, b: was, durations, verdict: verdictOf(now, was, durations) }
     })
     .sort(
       (one, other) =>
         order.indexOf(one.verdict) - order.indexOf(other.verdict) ||
-        Math.abs(other.median ?? 0) - Math.abs(one.median ?? 0) ||
+        Math.abs(other.durations?.more ?? 0) - Math.abs(one.durations?.more ?? 0) ||
         most(other) - most(one),
     )
 }
 
 const most = ({ a, b }: Change): number => Math.max(a?.requests ?? 0, b?.requests ?? 0)
 
-function medianChange(a: RequestFigures | undefined, b: RequestFigures | undefined): number | undefined {
-  if (a === undefined || b === undefined || a.p50 === null || b.p50 === null || Number(b.p50) === 0) return undefined
-  return Number(a.p50) / Number(b.p50) - 1
+/** The median, else the slowest, where they changed by more than is to be expected. */
+function durationsOf(a: RequestFigures | undefined, b: RequestFigures | undefined): Change['durations'] {
+  if (a === undefined || b === undefined) return undefined
+  for (const of of ['p50', 'p99'] as const) {
+    const [now, was] = [Number(a[of] ?? 0), Number(b[of] ?? 0)]
+    const enough = Math.min(a.requests, b.requests) >= noticed[of].requests
+    const more = was === 0 || now === 0 ? 0 : now / was - 1
+    // A factor either way: half as long again is as much as two thirds of it.
+    if (enough && Math.abs(Math.log1p(more)) > Math.log1p(noticed[of].more)) return { of, more }
+  }
+  return undefined
 }
 
-function verdictOf(a: RequestFigures | undefined, b: RequestFigures | undefined, median: number | undefined): Verdict {
+function verdictOf(
+  a: RequestFigures | undefined,
+  b: RequestFigures | undefined,
+  durations: Change['durations'],
+): Verdict {
   if (b === undefined || b.requests === 0) return 'new'
   if (a === undefined || a.requests === 0) return 'gone'
   if (a.requests < few || b.requests < few) return 'too few to tell'
   const [least, most] = differenceOfShares(a.errors, a.requests, b.errors, b.requests)
   if (least > 0) return 'fails more'
   if (most < 0) return 'fails less'
-  if (median !== undefined && Math.abs(median) > noticed) return median > 0 ? 'slower' : 'faster'
+  if (durations !== undefined) return durations.more > 0 ? 'slower' : 'faster'
   return 'as before'
 }
 

@@ -15,18 +15,25 @@ export function useLayout(answer: TopologyAnswer | undefined, size: { width: num
   const { width, height } = size
   useEffect(() => {
     if (answer === undefined || shape === undefined) return
-    const worker = new Worker(new URL('./layout.worker.ts', import.meta.url), { type: 'module' })
-    worker.onmessage = (event: MessageEvent<Layout>) => {
-      setLaid({ layout: event.data, shape })
-      setFailed(undefined)
+    let worker: Worker | undefined
+    // Not at once: what is replaced in the same breath starts no worker, whose script would be fetched for nothing.
+    const soon = setTimeout(() => {
+      worker = new Worker(new URL('./layout.worker.ts', import.meta.url), { type: 'module' })
+      worker.onmessage = (event: MessageEvent<Layout>) => {
+        setLaid({ layout: event.data, shape })
+        setFailed(undefined)
+      }
+      worker.onerror = (event) => setFailed(new Error(event.message === '' ? 'The layout failed.' : event.message))
+      const job: LayoutJob = {
+        nodes: answer.nodes.map(({ id }) => ({ id, width, height })),
+        edges: answer.edges.map(({ source, target }) => ({ source, target })),
+      }
+      worker.postMessage(job)
+    })
+    return () => {
+      clearTimeout(soon)
+      worker?.terminate()
     }
-    worker.onerror = (event) => setFailed(new Error(event.message === '' ? 'The layout failed.' : event.message))
-    const job: LayoutJob = {
-      nodes: answer.nodes.map(({ id }) => ({ id, width, height })),
-      edges: answer.edges.map(({ source, target }) => ({ source, target })),
-    }
-    worker.postMessage(job)
-    return () => worker.terminate()
     // The shape stands for the answer: with the same nodes and edges the picture stays.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [shape, width, height])

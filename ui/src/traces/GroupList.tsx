@@ -13,7 +13,6 @@ import { Answered } from './Answered.tsx'
 import { Download } from './Download.tsx'
 import { FieldPick } from './FieldPick.tsx'
 import { filterOf } from './filter.ts'
-import { Lists } from './Lists.tsx'
 import { narrowed } from './narrow.ts'
 import { NoSpans } from './NoSpans.tsx'
 import { valueTextOf } from './typed.ts'
@@ -58,7 +57,6 @@ function Found({ answer }: { answer: GroupsAnswer }) {
           onPick={(field) => void navigate({ to: '.', search: changed(search, { by: field }) })}
         />
         <Download name="groups" rows={answer.groups} columns={downloadColumns} />
-        <Lists />
       </div>
       {groups.length === 0 ? (
         <NoSpans />

@@ -26,7 +26,7 @@ export function Lists() {
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
   return (
-    <span className="traces-charts" role="group" aria-label="List">
+    <span className="search-lists" role="group" aria-label="List">
       <button
         type="button"
         className="button button-quiet"

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useRef, useState, type RefObject } from 'react'
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react'
 import { ApiError } from '../api/client.ts'
 import {
   attributeKeysQuestion,
@@ -18,6 +18,7 @@ import { changed, type Search } from '../frame/search.ts'
 import { parseDuration } from '../numbers/duration.ts'
 import { count, text } from '../numbers/format.ts'
 import { filterOf, limitOf, limits, noFilter, orderOf, orders, splitAttribute, statuses, toTraceql } from './filter.ts'
+import { Lists } from './Lists.tsx'
 import { isMetrics } from './metrics.ts'
 import { QueryField } from './QueryField.tsx'
 
@@ -50,17 +51,19 @@ export function SearchForm({ error }: { error: Error | null }) {
           <QueryField query={search.q} wrong={wrong} onSet={(q) => set({ q })} />
           {!isMetrics(search.q) && <OrderAndLimit search={search} set={set} />}
         </div>
-        <div className="search-attributes">
+        <div className="search-attributes search-asked">
           <a href={traceqlDocs} target="_blank" rel="noopener noreferrer">
             TraceQL
           </a>
-          <span className="muted">
+          <span className="muted search-words">
             finds spans by condition, by their place in the call tree, and by figures of the trace; and draws figures
             over time: <code>| rate() by (name)</code>
           </span>
-          <button type="button" className="button button-quiet" onClick={() => set({ q: undefined })}>
-            Back to the form
-          </button>
+          <Ways>
+            <button type="button" className="button button-quiet" onClick={() => set({ q: undefined })}>
+              Back to the form
+            </button>
+          </Ways>
         </div>
       </div>
     )
@@ -260,15 +263,28 @@ function Attributes({ search, set }: FieldProps) {
         />
       </div>
       <ClearAll search={search} set={set} />
-      <button
-        type="button"
-        className="button button-quiet search-as-text"
-        title="The same search as text, with or, not, regular expressions and the call tree"
-        onClick={() => set({ ...noFilter, q: toTraceql(filterOf(search)) })}
-      >
-        Write as TraceQL
-      </button>
+      <Ways>
+        <button
+          type="button"
+          className="button button-quiet"
+          title="The same search as text, with or, not, regular expressions and the call tree"
+          onClick={() => set({ ...noFilter, q: toTraceql(filterOf(search)) })}
+        >
+          Write as TraceQL
+        </button>
+      </Ways>
     </div>
+  )
+}
+
+/** How what is found is listed, and how the search is written. */
+function Ways({ children }: { children: ReactNode }) {
+  const search = useSearch({ from: '__root__' })
+  return (
+    <span className="search-ways">
+      {!isMetrics(search.q) && <Lists />}
+      {children}
+    </span>
   )
 }
 

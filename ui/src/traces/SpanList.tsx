@@ -15,7 +15,6 @@ import { Answered } from './Answered.tsx'
 import { Download } from './Download.tsx'
 import { FieldPick } from './FieldPick.tsx'
 import { filterOf, limitOf, orderOf } from './filter.ts'
-import { Lists } from './Lists.tsx'
 import { NoSpans } from './NoSpans.tsx'
 import { valueTextOf } from './typed.ts'
 
@@ -75,7 +74,6 @@ function Found({ answer }: { answer: SpansAnswer }) {
           </span>
         ))}
         <Download name="spans" rows={spans} columns={downloadColumns(fields)} />
-        <Lists />
       </div>
       {spans.length === 0 ? (
         <NoSpans />

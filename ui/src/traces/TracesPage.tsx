@@ -15,7 +15,7 @@ import { whichOf } from '../why/area.ts'
 import { Answered } from './Answered.tsx'
 import { Download } from './Download.tsx'
 import { filterOf, limitOf, orderOf } from './filter.ts'
-import { listOf, Lists } from './Lists.tsx'
+import { listOf } from './Lists.tsx'
 import { isMetrics } from './metrics.ts'
 import { NoSpans } from './NoSpans.tsx'
 import { TraceList } from './TraceList.tsx'
@@ -158,7 +158,6 @@ function Heading({ answer }: { answer: TracesAnswer }) {
         <span className="muted">The chart shows these {shown}, and the time they lie in.</span>
       )}
       <Download name="traces" rows={answer.traces} columns={downloadColumns} />
-      <Lists />
       <Charts />
     </div>
   )

@@ -1,10 +1,9 @@
 import './list.css'
-import './table.css'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useRef, useState, type CSSProperties } from 'react'
+import type { CSSProperties } from 'react'
 import { useKeys } from '../frame/keys.ts'
-import { Icon } from './Icon.tsx'
+import { SortHead } from './SortHead.tsx'
 import { sortedRows, sortFromText, type TableColumn } from './table.ts'
+import { useRows } from './useRows.ts'
 
 const rowHeight = 32
 
@@ -25,19 +24,7 @@ export function DataTable<Row>(props: {
   const { label, columns, keyOf, onSort, onOpen } = props
   const sort = sortFromText(props.sort, columns)
   const rows = sortedRows(props.rows, columns, sort)
-  const scroller = useRef<HTMLDivElement>(null)
-  const [marked, setMarked] = useState(-1)
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: 12,
-  })
-  const move = (by: number): void => {
-    const next = Math.max(0, Math.min(rows.length - 1, marked + by))
-    setMarked(next)
-    virtual.scrollToIndex(next)
-  }
+  const { scroller, virtual, marked, setMarked, move } = useRows(rows.length, rowHeight)
   useKeys({
     j: () => move(1),
     k: () => move(-1),
@@ -57,32 +44,7 @@ export function DataTable<Row>(props: {
     <div className="list table" role="table" aria-label={label} aria-rowcount={rows.length + 1} style={tracks}>
       <div className="list-head table-row" role="row">
         {columns.map((column) => (
-          <span
-            key={column.id}
-            role="columnheader"
-            aria-sort={sort?.by !== column.id ? 'none' : sort.down ? 'descending' : 'ascending'}
-            className={column.number === true ? 'list-number' : 'cut'}
-            title={column.title}
-          >
-            {onSort === undefined || column.sort === undefined ? (
-              column.label
-            ) : (
-              <button
-                type="button"
-                className="table-sort"
-                data-on={sort?.by === column.id}
-                onClick={() => {
-                  const down = sort?.by === column.id ? !sort.down : column.number === true
-                  onSort(`${down ? '-' : ''}${column.id}`)
-                }}
-              >
-                {column.label}
-                <span className="table-arrow">
-                  {sort?.by === column.id && <Icon name={sort.down ? 'down' : 'up'} size={12} />}
-                </span>
-              </button>
-            )}
-          </span>
+          <SortHead key={column.id} column={column} sort={sort} onSort={onSort} />
         ))}
       </div>
       <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label={`${label}: rows`}>

@@ -1,21 +1,22 @@
 import './services.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useMemo, useRef, useState, type ReactNode } from 'react'
+import { useMemo, useRef, type ReactNode } from 'react'
 import type { OperationRow, ServiceRow } from '../../../query-api/types.ts'
 import { operationsQuestion, servicesQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
+import { SortHead } from '../design/SortHead.tsx'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
+import { useRows } from '../design/useRows.ts'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { carried, changed } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, rate, share } from '../numbers/format.ts'
 import { zoomOut } from '../time/range.ts'
-import { columns, sorted, sortFromUrl, sortToUrl, type Column } from './rows.ts'
+import { columns, sorted, sortFromUrl } from './rows.ts'
 
 type Line =
   | { readonly kind: 'service'; readonly row: ServiceRow }
@@ -126,7 +127,7 @@ export function ServicesPage() {
               lines={lines}
               sort={search.sort}
               opened={opened}
-              onSort={(by) => set({ sort: sortToUrl({ by, down: sort.by === by ? !sort.down : by !== 'name' }) }, true)}
+              onSort={(next) => set({ sort: next }, true)}
               onOpen={(name) => set({ open: name === opened ? undefined : name })}
             />
           </div>
@@ -140,31 +141,19 @@ interface TableProps {
   lines: readonly Line[]
   sort: string | undefined
   opened: string
-  onSort: (by: Column) => void
+  onSort: (sort: string) => void
   onOpen: (service: string) => void
 }
 
 function Table({ lines, sort: sortText, opened, onSort, onOpen }: TableProps) {
-  const scroller = useRef<HTMLDivElement>(null)
   const navigate = useNavigate()
   const search = useSearch({ from: '__root__' })
-  const [marked, setMarked] = useState(-1)
   const sort = sortFromUrl(sortText)
   const slowest = useMemo(
     () => lines.reduce((max, line) => (line.kind === 'note' ? max : Math.max(max, Number(line.row.p99 ?? 0))), 1),
     [lines],
   )
-  const rows = useVirtualizer({
-    count: lines.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: 12,
-  })
-  const move = (by: number): void => {
-    const next = Math.max(0, Math.min(lines.length - 1, marked + by))
-    setMarked(next)
-    rows.scrollToIndex(next)
-  }
+  const { scroller, virtual, marked, setMarked, move } = useRows(lines.length, rowHeight)
   const act = (line: Line | undefined): void => {
     if (line?.kind === 'service') onOpen(line.row.name)
     if (line?.kind === 'operation') {
@@ -187,28 +176,16 @@ function Table({ lines, sort: sortText, opened, onSort, onOpen }: TableProps) {
   return (
     <div className="list" role="table" aria-label="Services" aria-rowcount={lines.length + 1}>
       <div className="list-head services-row" role="row">
-        {columns.map(({ id, label }) => (
-          <span
-            key={id}
-            role="columnheader"
-            aria-sort={sort.by === id ? (sort.down ? 'descending' : 'ascending') : 'none'}
-            className={id === 'name' ? '' : 'list-number'}
-          >
-            <button type="button" className="services-sort" data-on={sort.by === id} onClick={() => onSort(id)}>
-              {label}
-              <span className="services-arrow">
-                {sort.by === id && <Icon name={sort.down ? 'down' : 'up'} size={12} />}
-              </span>
-            </button>
-          </span>
+        {columns.map((column) => (
+          <SortHead key={column.id} column={column} sort={sort} onSort={onSort} />
         ))}
         <span role="columnheader">
           <span className="visually-hidden">Traces</span>
         </span>
       </div>
       <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label="Services found">
-        <div className="list-size" style={{ height: rows.getTotalSize() }}>
-          {rows.getVirtualItems().map((item) => {
+        <div className="list-size" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
             const line = lines[item.index]
             if (line === undefined) return null
             return (

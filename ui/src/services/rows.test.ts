@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ServiceRow } from '../../../query-api/types.ts'
-import { sorted, sortFromUrl, sortToUrl } from './rows.ts'
+import { sorted, sortFromUrl } from './rows.ts'
 
 const row = (name: string, requests: number, errors: number, p99: string | null): ServiceRow => ({
   name,
@@ -27,9 +27,9 @@ test.each([
   expect(names(text)).toEqual(expected)
 })
 
-test('the URL and back', () => {
-  expect(sortToUrl(sortFromUrl('-p99'))).toBe('-p99')
-  expect(sortToUrl(sortFromUrl('p99'))).toBe('p99')
+test('as the URL says, else by requests', () => {
+  expect(sortFromUrl('-p99')).toEqual({ by: 'p99', down: true })
+  expect(sortFromUrl('p99')).toEqual({ by: 'p99', down: false })
   expect(sortFromUrl('__proto__')).toEqual({ by: 'requests', down: true })
   expect(sortFromUrl(undefined)).toEqual({ by: 'requests', down: true })
 })

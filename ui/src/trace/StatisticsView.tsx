@@ -1,13 +1,14 @@
 import './views.css'
 import '../design/list.css'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useMemo, useRef, useState, type ReactNode } from 'react'
+import { useMemo, type ReactNode } from 'react'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
+import { SortHead } from '../design/SortHead.tsx'
+import { useRows } from '../design/useRows.ts'
 import { useKeys } from '../frame/keys.ts'
 import { count, duration, share } from '../numbers/format.ts'
 import { fromView } from './actions.ts'
-import { sortedOperations, statisticColumns, statisticSort, type Operation, type StatisticColumn } from './figures.ts'
+import { sortedOperations, statisticColumns, statisticSort, type Operation } from './figures.ts'
 import { findOperation } from './find.ts'
 import type { ViewProps } from './TraceView.tsx'
 
@@ -21,18 +22,9 @@ export function StatisticsView({ model, figures, selected, view, actions, change
   const path = model.critical.reduce((sum, [, from, to]) => sum + to - from, 0)
   const most = rows.reduce((max, { self }) => Math.max(max, self), 1)
   const current = selected < 0 ? undefined : figures.operations[figures.of[selected] ?? -1]
-  const scroller = useRef<HTMLDivElement>(null)
-  const [marked, setMarked] = useState(-1)
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: 12,
-  })
-  const move = (step: number): void => {
-    const next = Math.max(0, Math.min(rows.length - 1, marked + step))
-    setMarked(next)
-    virtual.scrollToIndex(next)
+  const { scroller, virtual, marked, ...rowsOf } = useRows(rows.length, rowHeight)
+  const move = (by: number): void => {
+    rowsOf.move(by)
     // Enter belongs to the marked row, no longer to the button that was clicked last.
     scroller.current?.focus({ preventScroll: true })
   }
@@ -59,30 +51,12 @@ export function StatisticsView({ model, figures, selected, view, actions, change
       return true
     },
   })
-  const onSort = (id: StatisticColumn): void =>
-    change({ sort: `${(by === id ? !down : id !== 'name') ? '-' : ''}${id}` })
   return (
     <section className="statistics" aria-label="Statistics">
       <div className="list" role="table" aria-label="Operations of the trace" aria-rowcount={rows.length + 1}>
         <div className="list-head statistics-row" role="row">
-          {statisticColumns.map(({ id, label }) => (
-            <span
-              key={id}
-              role="columnheader"
-              aria-sort={by === id ? (down ? 'descending' : 'ascending') : 'none'}
-              className={id === 'name' ? '' : 'list-number'}
-            >
-              <button
-                type="button"
-                className="statistics-sort"
-                data-on={by === id}
-                title={meanings[id]}
-                onClick={() => onSort(id)}
-              >
-                {label}
-                {by === id && <Icon name={down ? 'down' : 'up'} size={12} />}
-              </button>
-            </span>
+          {statisticColumns.map((column) => (
+            <SortHead key={column.id} column={column} sort={sort} onSort={(next) => change({ sort: next })} />
           ))}
         </div>
         <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label="Operations">
@@ -116,18 +90,6 @@ export function StatisticsView({ model, figures, selected, view, actions, change
       </div>
     </section>
   )
-}
-
-const meanings: Readonly<Record<StatisticColumn, string>> = {
-  name: 'Service and name of the spans',
-  spans: 'How many spans',
-  errors: 'How many of them failed',
-  total: 'Durations added up; what ran at the same time counts each',
-  self: 'Durations without the time of their children',
-  critical: 'Share of the critical path: what the duration of the trace hangs on',
-  p50: 'Half of the spans take no longer',
-  p95: '95 of 100 spans take no longer',
-  max: 'The longest span; a click selects it',
 }
 
 function Cells(props: {

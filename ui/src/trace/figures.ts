@@ -1,3 +1,4 @@
+import { sortedRows, sortFromText, type SortColumn, type TableSort } from '../design/table.ts'
 import type { TraceModel } from './model.ts'
 
 /** What is told of the spans of one service and name within a trace. Times are nanoseconds. */
@@ -105,42 +106,39 @@ function sortedDurations(nodes: TraceModel['nodes'], of: Int32Array, measured: I
   return Array.from(measured, (many, at) => column.subarray((next[at] ?? 0) - many, next[at] ?? 0).sort())
 }
 
-export const statisticColumns = [
-  { id: 'name', label: 'Operation' },
-  { id: 'spans', label: 'Spans' },
-  { id: 'errors', label: 'Errors' },
-  { id: 'total', label: 'Total' },
-  { id: 'self', label: 'Self' },
-  { id: 'critical', label: 'Path' },
-  { id: 'p50', label: 'p50' },
-  { id: 'p95', label: 'p95' },
-  { id: 'max', label: 'Max' },
-] as const
-export type StatisticColumn = (typeof statisticColumns)[number]['id']
+const figure = (
+  id: 'spans' | 'errors' | 'total' | 'self' | 'critical' | 'p50' | 'p95' | 'max',
+  label: string,
+  title: string,
+) => ({
+  id,
+  label,
+  title,
+  number: true,
+  sort: (operation: Operation) => operation[id],
+})
 
-export interface StatisticSort {
-  readonly by: StatisticColumn
-  readonly down: boolean
-}
+export const statisticColumns: readonly SortColumn<Operation>[] = [
+  {
+    id: 'name',
+    label: 'Operation',
+    title: 'Service and name of the spans',
+    sort: ({ service, name }) => `${service}\0${name}`,
+  },
+  figure('spans', 'Spans', 'How many spans'),
+  figure('errors', 'Errors', 'How many of them failed'),
+  figure('total', 'Total', 'Durations added up; what ran at the same time counts each'),
+  figure('self', 'Self', 'Durations without the time of their children'),
+  figure('critical', 'Path', 'Share of the critical path: what the duration of the trace hangs on'),
+  figure('p50', 'p50', 'Half of the spans take no longer'),
+  figure('p95', 'p95', '95 of 100 spans take no longer'),
+  figure('max', 'Max', 'The longest span; a click selects it'),
+]
 
 /** `-p95` in the URL: by p95, largest first. Most self time first where nothing is said: that is where the time goes. */
-export function statisticSort(text: string): StatisticSort {
-  const by = statisticColumns.find(({ id }) => id === text.replace(/^-/, ''))?.id
-  return by === undefined ? { by: 'self', down: true } : { by, down: text.startsWith('-') }
-}
+export const statisticSort = (text: string): TableSort =>
+  sortFromText(text, statisticColumns) ?? { by: 'self', down: true }
 
-/** The operations in order; what has no figure comes last either way. */
-export function sortedOperations(operations: readonly Operation[], { by, down }: StatisticSort): readonly Operation[] {
-  const sign = down ? -1 : 1
-  const names = (a: Operation, b: Operation): number => compare(a.service, b.service) || compare(a.name, b.name)
-  return [...operations].sort((a, b) => {
-    if (by === 'name') return sign * names(a, b)
-    const [left, right] = [a[by], b[by]]
-    if (left === undefined || right === undefined) {
-      return left === right ? names(a, b) : left === undefined ? 1 : -1
-    }
-    return sign * (left - right) || names(a, b)
-  })
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+/** The operations in order; equal ones by service and name. */
+export const sortedOperations = (operations: readonly Operation[], sort: TableSort): readonly Operation[] =>
+  sortedRows(sortedRows(operations, statisticColumns, { by: 'name', down: false }), statisticColumns, sort)

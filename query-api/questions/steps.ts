@@ -23,7 +23,7 @@ export class Steps {
   }
 
   /** Steps that cover a window. Throws BAD_INPUT for too many. */
-  static over({ start, end }: TimeWindow, length = defaultLength({ start, end })): Steps {
+  static over({ start, end }: TimeWindow, length = stepLength({ start, end }, 240)): Steps {
     if (length <= 0n) throw new AppError('BAD_INPUT', 'a step is longer than nothing')
     const origin = start - (start % length)
     const count = (end - origin + length - 1n) / length
@@ -61,9 +61,9 @@ export class Steps {
   }
 }
 
-/** About 240 steps of whole seconds, of more than five in fives. */
-function defaultLength({ start, end }: TimeWindow): bigint {
-  const about = (end - start) / 240n
+/** The length of about so many steps: whole seconds, of more than five in fives. */
+export function stepLength({ start, end }: TimeWindow, steps: number): bigint {
+  const about = (end - start) / BigInt(steps)
   const fives = about - (about % (5n * second))
   const whole = about - (about % second)
   return fives > 0n ? fives : whole > 0n ? whole : second

@@ -1,12 +1,15 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
 import { decodeFigures, figures, inWindow, isRequest, timesMakeSense, windowParams } from '../questions/spans.ts'
-import { Steps } from '../questions/steps.ts'
+import { stepLength, Steps } from '../questions/steps.ts'
 import type { ServiceAnswer } from '../types.ts'
+
+/** As many as can be told apart in charts side by side. */
+const mostSteps = 120
 
 /** The requests of a service over the whole steps of a window, at each. */
 export async function serviceSeries(asker: Asker, window: TimeWindow, service: string): Promise<ServiceAnswer> {
-  const steps = Steps.over(window)
+  const steps = Steps.over(window, stepLength(window, mostSteps))
   const whole = steps.window
   const rows = await all(asker, {
     name: 'service_series',

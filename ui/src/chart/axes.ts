@@ -19,7 +19,8 @@ export const timeAxis = (palette: Palette): uPlot.Axis => ({
 })
 
 function timeLabels(splits: readonly number[]): string[] {
-  const step = (splits[1] ?? 0) - (splits[0] ?? 0)
+  // One label alone stands for a long time.
+  const step = splits.length < 2 ? 60 : (splits[1] ?? 0) - (splits[0] ?? 0)
   const stepMs = Math.round(step * 1000)
   return splits.map((seconds, i) => {
     const ms = Math.round(seconds * 1000)

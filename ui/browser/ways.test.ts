@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { dataStart, randomData, traceIdOf, type TestResource } from '../../query-api/questions/testing.ts'
+import { dataStart, randomData, spanIdOf, traceIdOf, type TestResource } from '../../query-api/questions/testing.ts'
 import { queryOf, setWholeStage, shows, until } from './stage.ts'
 
 // The ways people go, with the real API on a real store.
@@ -147,7 +147,13 @@ test('search, its topology, around one node, as a table, and back to the traces'
 
 test('a trace, compared with another, only what differs, and back', async () => {
   const [one, other] = [once[0]?.trace ?? '', once.at(-1)?.trace ?? ''].map(traceIdOf)
-  const page = await open(`/trace/${one}`)
+  const span = once.find(({ trace, invalid }) => traceIdOf(trace) === one && !invalid)
+  const page = await open(`/trace/${one}?span=${spanIdOf(span?.id ?? 0)}`)
+  // Where it stands among its like, and the way to the slower ones.
+  const details = page.getByRole('complementary', { name: 'Details of the span' })
+  await shows(details, /longer than about \d+ % of \d+ in the hour around it/)
+  const slower = await details.getByRole('link', { name: 'the slower ones' }).getAttribute('href')
+  expect(new URL(slower ?? '', page.url()).searchParams.get('q')).toContain(`name = "${span?.name}"`)
   await page.getByRole('button', { name: 'Compare' }).click()
   const field = page.getByRole('textbox', { name: 'Id of another trace' })
   await field.fill('nonsense')

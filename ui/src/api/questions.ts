@@ -78,8 +78,8 @@ export const metricsQuestion = (window: Window, q: string) =>
 /** Which of the spans that match: those that serve a request, or all. */
 export type Which = 'requests' | 'spans'
 
-export const heatmapQuestion = (window: Window, filter: TraceFilter, of: Which) =>
-  windowed<HeatmapAnswer>('heatmap', 'api/heatmap', window, { ...filter, of })
+export const heatmapQuestion = (window: Window, filter: TraceFilter, of: Which, columns?: number) =>
+  windowed<HeatmapAnswer>('heatmap', 'api/heatmap', window, { ...filter, of, columns })
 
 export const diagnosisQuestion = (window: Window, filter: TraceFilter, of: Which, selection: Params) =>
   windowed<DiagnosisAnswer>('diagnosis', 'api/diagnosis', window, { ...filter, of, ...selection })

@@ -11,10 +11,10 @@ import { count, duration, text } from '../numbers/format.ts'
 import { clock, fraction, moment, toMs, utcNanos } from '../time/format.ts'
 import type { Actions } from './actions.ts'
 import { parseTraceId } from './id.ts'
+import { kindNames } from './kinds.ts'
 import type { Node, TraceModel } from './model.ts'
+import { Rank } from './Rank.tsx'
 import { attributeText, safeLink, valueText, valueType } from './value.ts'
-
-const kinds = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const
 
 interface Props {
   model: TraceModel
@@ -153,10 +153,13 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
       <Fact name="Starts after">
         <Figure shown={duration(Math.round(node.start))} />
       </Fact>
-      <Fact name="Kind">{kinds[span.kind] ?? `unknown (${span.kind})`}</Fact>
+      <Fact name="Kind">{kindNames[span.kind] ?? `unknown (${span.kind})`}</Fact>
       <Fact name="Status">{span.status.code === 2 ? 'error' : span.status.code === 1 ? 'ok' : 'unset'}</Fact>
       <Fact name="Children">
         <Figure shown={count(node.children)} />
+      </Fact>
+      <Fact name="Among its like" wide>
+        <Rank span={span} />
       </Fact>
       <Fact name="Started" wide>
         <span className="number" title={utcNanos(span.startTimeUnixNano)}>

@@ -19,6 +19,7 @@ import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { changed, type Search } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
+import { kindNames } from '../trace/kinds.ts'
 import { attributeIs, fieldOf, quoted, withCondition } from '../traces/filter.ts'
 
 interface Props {
@@ -248,20 +249,11 @@ function Call({ call }: { call: ComparedCall }) {
   )
 }
 
-const kindNames: Readonly<Record<string, string>> = {
-  0: 'unspecified',
-  1: 'internal',
-  2: 'server',
-  3: 'client',
-  4: 'producer',
-  5: 'consumer',
-}
-
 function words({ is, value }: ComparedValue, { level, key }: Pick<Finding, 'level' | 'key'>): string {
   if (is === 'absent') return 'is not there'
   if (is === 'failed') return 'failed'
   if (level === 'call') return `${value} times or more`
-  if (is === '=' && level === 'field' && key === 'kind') return `= ${kindNames[value] ?? value}`
+  if (is === '=' && level === 'field' && key === 'kind') return `= ${kindNames[Number(value)] ?? value}`
   if (is === '=') return `= ${value === '' ? '(empty)' : value}`
   return `${is === '>=' ? '≥' : '<'} ${value}`
 }
@@ -335,7 +327,7 @@ function conditionOf({ level, key }: Finding, { is, value }: ComparedValue): str
       'status message': 'statusMessage',
     }
     const field = fields[key]
-    if (key === 'kind') return `kind = ${kindNames[value] ?? 'unspecified'}`
+    if (key === 'kind') return `kind = ${kindNames[Number(value)] ?? 'unspecified'}`
     return field === undefined || is !== '=' ? undefined : `${field} = ${quoted(value)}`
   }
   const scoped = `${level}.${key}`

@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { dataStart, randomData, spanIdOf, traceIdOf, type TestResource } from '../../query-api/questions/testing.ts'
+import {
+  dataStart,
+  randomData,
+  spanIdOf,
+  traceIdOf,
+  type TestResource,
+  type TestSpan,
+} from '../../query-api/questions/testing.ts'
+import { payloads } from './odd.ts'
 import { queryOf, setWholeStage, shows, until } from './stage.ts'
 
 // The ways people go, with the real API on a real store.
@@ -12,13 +20,26 @@ const resources = made.map((one): TestResource => ({
   attributes: { ...one.attributes, 'service.version': `1.${one.id % 2}` },
 }))
 const once = [...new Map(spans.map((span) => [`${span.trace} ${span.id}`, span])).values()]
+/** Payloads where names and values stand. */
+const hostile: TestSpan = {
+  ...(once[0] as TestSpan),
+  trace: 'hostile',
+  id: 1,
+  parent: 0,
+  service: payloads[0],
+  name: payloads[0],
+  kind: 2,
+  status: 0,
+  invalid: false,
+  attributes: { [payloads[1]]: { string: payloads[0] } },
+}
 const from = Number(dataStart / 1_000_000n)
 const time = `time=${new Date(from).toISOString()}/${new Date(from + 7_400_000).toISOString()}`
 
 let stage: Awaited<ReturnType<typeof setWholeStage>>
 let page: Page | undefined
 beforeAll(async () => {
-  stage = await setWholeStage(spans, resources)
+  stage = await setWholeStage([...spans, hostile], resources)
 })
 afterEach(async () => {
   await page?.context().close()
@@ -33,8 +54,9 @@ test('search: facets narrow and widen it, its spans have columns of choice, and 
   await page.getByRole('button', { name: 'Facets' }).click()
   const facets = page.getByRole('complementary', { name: 'Facets' })
   const failed = spans.filter(({ status }) => status === 2)
-  await shows(facets.getByRole('region', { name: 'Status', exact: true }), new RegExp(`error\\s+${failed.length}\\b`))
-  await facets.getByRole('button', { name: 'error' }).click()
+  const statuses = facets.getByRole('region', { name: 'Status', exact: true })
+  await shows(statuses, new RegExp(`error\\s+${failed.length}\\b`))
+  await statuses.getByRole('button', { name: /^error/ }).click()
   await until(
     () => queryOf(page)['status'],
     (status) => status === 'error',
@@ -55,7 +77,7 @@ test('search: facets narrow and widen it, its spans have columns of choice, and 
   expect(lines).toHaveLength(101)
   expect(lines[0]).toBe('traceId,spanId,startTimeUnixNano,durationNanos,service,name,statusCode,resource.tier')
   expect(lines[1]).toContain(`,${newest?.start},`)
-  await facets.getByRole('button', { name: 'error' }).click()
+  await statuses.getByRole('button', { name: /^error/ }).click()
   await until(
     () => queryOf(page)['status'],
     (status) => status === undefined,
@@ -154,6 +176,8 @@ test('a trace, compared with another, only what differs, and back', async () => 
   await shows(details, /longer than about \d+ % of \d+ in the hour around it/)
   const slower = await details.getByRole('link', { name: 'the slower ones' }).getAttribute('href')
   expect(new URL(slower ?? '', page.url()).searchParams.get('q')).toContain(`name = "${span?.name}"`)
+  await details.getByRole('tab', { name: 'Links' }).click()
+  await details.getByText('No span links to it').waitFor()
   await page.getByRole('button', { name: 'Compare' }).click()
   const field = page.getByRole('textbox', { name: 'Id of another trace' })
   await field.fill('nonsense')
@@ -179,4 +203,27 @@ test('a trace, compared with another, only what differs, and back', async () => 
   await page.goBack()
   await page.goBack()
   await page.getByRole('button', { name: 'Compare' }).waitFor()
+})
+
+test('what anybody may have written is shown as it is, on every page', async () => {
+  const [name, other] = payloads
+  for (const path of [
+    `/service/${encodeURIComponent(name)}?${time}`,
+    `/service/${encodeURIComponent(name)}?${time}&tab=changes&against=versions&versionA=${encodeURIComponent(other)}`,
+    `/traces?${time}&list=spans&columns=${encodeURIComponent(`span."${other.replaceAll('"', '\\"')}"`)}&facets=on`,
+    `/traces?${time}&list=groups&by=name`,
+    `/traces?${time}&q=${encodeURIComponent('{ } | rate() by (name)')}`,
+    `/topology?${time}&view=table&q=${encodeURIComponent(`{ name = "${name.replaceAll('"', '\\"')}" }`)}`,
+    `/compare/${traceIdOf('hostile')}/${traceIdOf(once[0]?.trace ?? '')}`,
+  ]) {
+    const page = await open(path)
+    await page.getByText(name).or(page.getByTitle(name)).first().waitFor()
+    await page.waitForLoadState('networkidle')
+    const state = await page.evaluate(() => ({
+      xss: (window as { __xss?: unknown }).__xss ?? null,
+      images: document.querySelectorAll('img, iframe, object, embed').length,
+    }))
+    expect(state, path).toEqual({ xss: null, images: 0 })
+    await page.context().close()
+  }
 })

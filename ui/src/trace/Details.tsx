@@ -12,6 +12,7 @@ import { clock, fraction, moment, toMs, utcNanos } from '../time/format.ts'
 import type { Actions } from './actions.ts'
 import { parseTraceId } from './id.ts'
 import { kindNames } from './kinds.ts'
+import { LinkedFrom } from './LinkedFrom.tsx'
 import type { Node, TraceModel } from './model.ts'
 import { Rank } from './Rank.tsx'
 import { attributeText, safeLink, valueText, valueType } from './value.ts'
@@ -118,6 +119,7 @@ function Sent(props: Props & { span: TraceSpan }) {
         </Tabs.Panel>
         <Tabs.Panel value="links" className="details-panel">
           <Links links={span.links} dropped={span.droppedLinksCount} model={model} actions={actions} />
+          <LinkedFrom traceId={span.traceId} spanId={span.spanId} start={span.startTimeUnixNano} />
         </Tabs.Panel>
         <Tabs.Panel value="resource" className="details-panel">
           <Attributes

@@ -1,7 +1,6 @@
-import type { SkeletonSpan } from '../trace/skeleton.ts'
 import { selfTimes } from '../trace/self-time.ts'
+import { withoutCopies, type SkeletonSpan } from '../trace/skeleton.ts'
 import { buildTree } from '../trace/tree.ts'
-import { withoutCopies } from '../trace/skeleton.ts'
 
 /**
  * Spans of one service, name and kind below the same callers, as one: a calling context (Ammons, Ball, Larus, "Exploiting

@@ -1,6 +1,5 @@
 import { all, stream, type Asker } from '../questions/ask.ts'
-import { aroundParams, timesMakeSense } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
+import { around, aroundParams, inTraces, timesMakeSense } from '../questions/spans.ts'
 import { skeletonColumns, skeletonDecoder } from '../questions/trace-skeleton.ts'
 import type { SkeletonSpan } from '../trace/skeleton.ts'
 import { contextsOf, type Contexts } from './paths.ts'
@@ -15,9 +14,9 @@ const maxRows = 300_000
  * as the median. Empty where there are no others.
  */
 export async function typicalTraces(asker: Asker, traceId: string, of: Contexts): Promise<Contexts[]> {
-  const { from, to } = aroundParams({ start: of.start, end: of.start }, marginNanos)
+  const { from, to } = aroundParams({ start: of.start, end: of.start })
   const params = { from, to, service: of.rootService, name: of.rootName, traceId }
-  const alike = `tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns <= {to:UInt64}
+  const alike = `${around}
     AND service = {service:String} AND name = {name:String} AND parent_span_id = 0 AND ${timesMakeSense}
     AND trace_id != toFixedString(unhex({traceId:String}), 16)`
   const ids = await all(asker, {
@@ -35,8 +34,7 @@ export async function typicalTraces(asker: Asker, traceId: string, of: Contexts)
   const batches = stream(asker, {
     name: 'typical_skeletons',
     sql: `SELECT lower(hex(trace_id)), ${skeletonColumns} FROM spans
-      WHERE tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns <= {to:UInt64}
-        AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))
+      WHERE ${around} AND ${inTraces}
       LIMIT ${maxRows}`,
     params: { from, to, traceIds: ids },
     maxRows,

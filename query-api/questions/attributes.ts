@@ -2,7 +2,7 @@ import { promoted } from '../../store/schema/promoted.ts'
 import type { TimeWindow } from '../http/times.ts'
 import type { AttributeKey, AttributeKeysAnswer, AttributeValuesAnswer } from '../types.ts'
 import { all, type Asker } from './ask.ts'
-import { namesOf, promotedPlace, wasMoved, type AttributeFilter } from './filters.ts'
+import { attributeMaps, namesOf, promotedPlace, wasMoved, type AttributeFilter } from './filters.ts'
 import { inWindow, windowParams } from './spans.ts'
 
 /** Spans that are looked at for suggestions: enough to see every key in use, and quick over any window. */
@@ -16,7 +16,7 @@ interface Asked {
   readonly limit: number
 }
 
-const maps = ['attributes_string', 'attributes_int', 'attributes_double', 'attributes_bool', 'attributes_other']
+const maps = Object.keys(attributeMaps)
 
 const serviceIs = ({ service }: Asked): string => (service === undefined ? '' : 'AND service = {service:String}')
 const bound = ({ window, service, prefix }: Asked): Record<string, string> => ({

@@ -71,13 +71,11 @@ function asDouble(value: string): string | undefined {
  * itself (`has(mapValues(…))`), so that the bloom filter on a map's values can leave out granules.
  */
 export function spanAlternatives({ key, value }: AttributeFilter, prefix: string): Condition[] {
-  const names = namesOf(key)
-  const named = Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name]))
+  const { bound, params: named } = bindNames(key, prefix)
   const [int, double] = [asInt(value), asDouble(value)]
   const alternatives: Condition[] = []
   /** `same` tells of a map's value under one name whether it is the one asked for. */
   const add = (map: string, params: Condition['params'], same: (at: string) => string, present = 'true'): void => {
-    const bound = names.map((_, index) => `{${prefix}_name${index}:String}`)
     alternatives.push({ sql: `(${present} AND ${heldIn(map, bound, same)})`, params: { ...named, ...params } })
   }
   const [text, whole, real] = [`{${prefix}_value:String}`, `{${prefix}_int:Int64}`, `{${prefix}_double:Float64}`]
@@ -103,15 +101,31 @@ export function spanAlternatives({ key, value }: AttributeFilter, prefix: string
   return alternatives
 }
 
+/** All names of a key, as they are bound and what to. */
+function bindNames(
+  key: string,
+  prefix: string,
+): { readonly bound: readonly string[]; readonly params: Condition['params'] } {
+  const names = namesOf(key).map((name, index) => [`${prefix}_name${index}`, name] as const)
+  return { bound: names.map(([parameter]) => `{${parameter}:String}`), params: Object.fromEntries(names) }
+}
+
 /** A map has a value under one of the names (as they are bound) for which a condition holds. */
 export const heldIn = (map: string, bound: readonly string[], holds: (at: string) => string): string =>
   `(${bound.map((name) => `(mapContains(${map}, ${name}) AND ${holds(`${map}[${name}]`)})`).join(' OR ')})`
 
-const maps = ['attributes_string', 'attributes_int', 'attributes_double', 'attributes_bool', 'attributes_other']
+/** The maps that a span's attributes lie in, by their types. */
+export const attributeMaps = {
+  attributes_string: 'string',
+  attributes_int: 'int',
+  attributes_double: 'double',
+  attributes_bool: 'bool',
+  attributes_other: 'other',
+} as const
 
 /** The span has a key itself, with any type, under any of its names (as they are bound). */
 export function keyHeld(key: string, bound: readonly string[]): string {
-  const parts = maps.flatMap((map) => bound.map((name) => `mapContains(${map}, ${name})`))
+  const parts = Object.keys(attributeMaps).flatMap((map) => bound.map((name) => `mapContains(${map}, ${name})`))
   const place = promotedPlace(key)
   if (place >= 0) parts.push(wasMoved(place))
   return `(${parts.join(' OR ')})`
@@ -126,25 +140,15 @@ export const wasMoved = (place: number): string => `bitAnd(moved, ${2 ** (2 * pl
 
 /** The span has the key itself, under any of its names and with any type. */
 export function spanHasKey(key: string, prefix: string): Condition {
-  const names = namesOf(key)
-  return {
-    sql: keyHeld(
-      key,
-      names.map((_, index) => `{${prefix}_name${index}:String}`),
-    ),
-    params: Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name])),
-  }
+  const { bound, params } = bindNames(key, prefix)
+  return { sql: keyHeld(key, bound), params }
 }
 
 /** The ids of the resources that have the value, as a subquery. */
 export function resourcesWith({ key, value }: AttributeFilter, prefix: string): Condition {
-  const names = namesOf(key)
-  const bound = names.map((_, index) => `{${prefix}_name${index}:String}`)
+  const { bound, params } = bindNames(key, prefix)
   return {
     sql: resourcesWhere(heldIn('attributes', bound, (at) => `${at} = {${prefix}_value:String}`)),
-    params: {
-      ...Object.fromEntries(names.map((name, index) => [`${prefix}_name${index}`, name])),
-      [`${prefix}_value`]: value,
-    },
+    params: { ...params, [`${prefix}_value`]: value },
   }
 }

@@ -37,14 +37,29 @@ export function decodeFigures(row: readonly unknown[], at: number, window: TimeW
 
 const maxUInt64 = 2n ** 64n - 1n
 
+/**
+ * How long before and after spans of a trace the rest of it is looked for, in ns. A trace's id alone finds all of it, but a
+ * thousand ids at once pass every bloom filter.
+ */
+const traceMargin = 3_600_000_000_000n
+
 /** Where spans of the same traces may lie beside those of a window: `from` and `to`, so far before and after it in ns. */
-export function aroundParams({ start, end }: TimeWindow, margin: bigint): { from: string; to: string } {
+export function aroundParams({ start, end }: TimeWindow, margin = traceMargin): { from: string; to: string } {
   const to = end + margin
   return {
     from: (start > margin ? start - margin : 0n).toString(),
     to: (to > maxUInt64 ? maxUInt64 : to).toString(),
   }
 }
+
+/** A span that lies within what `aroundParams` binds. */
+export const around = 'tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns <= {to:UInt64}'
+/** A span of one of the traces bound as `traceIds`, in hex. */
+export const inTraces = 'trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))'
+
+/** Stands after `FROM spans`: gives each span its resource's attributes, as `resource_attributes`. */
+export const joinResources = `LEFT ANY JOIN (SELECT resource_id, any(attributes) AS resource_attributes
+  FROM resources WHERE tenant = {tenant:String} GROUP BY resource_id) AS resource USING resource_id`
 
 /** Statuses of a span as the store has them. */
 export const statusCodes = { unset: 0, ok: 1, error: 2 } as const

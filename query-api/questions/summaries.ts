@@ -1,13 +1,8 @@
 import type { TraceService, TraceSummary } from '../types.ts'
 import { all, type Asker } from './ask.ts'
 import type { Match } from './search.ts'
-import { aroundParams, timesMakeSense } from './spans.ts'
+import { around, aroundParams, inTraces, timesMakeSense } from './spans.ts'
 
-/**
- * How long before the first and after the last match the rest of their traces is looked for. A trace's id alone finds
- * all of it, but a thousand ids at once pass every bloom filter.
- */
-export const marginNanos = 3_600_000_000_000n
 /** Services listed in all, over all traces of a page. */
 const maxRows = 200_000
 
@@ -37,11 +32,10 @@ export async function summaries(asker: Asker, matches: readonly Match[]): Promis
         min(start_ns), argMin(name, (parent_span_id != 0, start_ns, span_id)),
         min((parent_span_id != 0, start_ns, span_id))
       FROM spans
-      WHERE tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns <= {to:UInt64}
-        AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))
+      WHERE ${around} AND ${inTraces}
       GROUP BY trace_id, service`,
     params: {
-      ...aroundParams({ start: first, end: last }, marginNanos),
+      ...aroundParams({ start: first, end: last }),
       traceIds: matches.map(({ traceId }) => traceId),
     },
     maxRows,

@@ -74,6 +74,11 @@ export function rowOf(span: TestSpan, receivedAt = '2026-01-01 00:00:00'): objec
   }
 }
 
+/** Of spans that were sent again the last copy. */
+export const eachOnce = (spans: readonly TestSpan[]): TestSpan[] => [
+  ...new Map(spans.map((span) => [`${span.trace} ${span.id}`, span])).values(),
+]
+
 /** A real store that holds these, and somebody of the tenant they are of who asks it. */
 export async function openFilled(
   spans: readonly TestSpan[],

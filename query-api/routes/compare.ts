@@ -8,6 +8,7 @@ import type { Asker } from '../questions/ask.ts'
 import { traceSkeleton } from '../questions/trace-skeleton.ts'
 import type { CompareAnswer, ComparedTrace } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
+import { unknownTrace } from './load-trace.ts'
 import { compareQuery } from './schemas.ts'
 
 export function compareRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -53,7 +54,7 @@ async function compare(asker: Asker, a: string, b: string): Promise<CompareAnswe
 
 async function load(asker: Asker, traceId: string): Promise<Contexts> {
   const { rows } = await traceSkeleton(asker, traceId)
-  if (rows.length === 0) throw new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+  if (rows.length === 0) throw unknownTrace(traceId)
   return contextsOf(rows)
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   dataLength,
   dataStart,
+  eachOnce,
   openFilled,
   randomData,
   spanIdOf,
@@ -15,7 +16,7 @@ import { parse } from '../traceql/parse.ts'
 import type { GroupsAnswer, MetricsAnswer, SpansAnswer } from '../types.ts'
 
 const { spans, resources } = randomData(31, 80)
-const once = [...new Map(spans.map((span) => [`${span.trace} ${span.id}`, span])).values()]
+const once = eachOnce(spans)
 let store: QuestionStore
 let api: QueryApi & { url: string }
 

@@ -2,13 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { parseWindow, parseDuration } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { windowParams } from '../questions/spans.ts'
+import { Steps } from '../questions/steps.ts'
 import { groups } from '../traceql/groups.ts'
 import { metrics } from '../traceql/metrics.ts'
-import { parse, parseField, parseSearch } from '../traceql/parse.ts'
+import { parse, parseField } from '../traceql/parse.ts'
 import { findTraceql } from '../traceql/run.ts'
 import { ofIds, spanRows, thatMatch } from '../traceql/spans.ts'
-import { Steps } from '../questions/steps.ts'
-import type { Field } from '../traceql/syntax.ts'
+import type { Field, Pipeline } from '../traceql/syntax.ts'
 import type { SpansAnswer } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
 import { conditionOf, readFilters } from './read-filters.ts'
@@ -51,7 +51,7 @@ export function listRoutes(app: FastifyInstance, context: RouteContext): void {
 async function listSpans(asker: Asker, asked: SpansQuery): Promise<SpansAnswer> {
   const { order = 'newest', limit = 100 } = asked
   const { window, condition, pipeline } = await readFilters(asker, asked)
-  const fields = shownFields(asked)
+  const fields = shownFields(asked, pipeline)
   const wanted = { window, fields: fields.map(({ field }) => field), order, limit: limit + 1 }
   let cut = false
   let more = false
@@ -81,10 +81,12 @@ async function listSpans(asker: Asker, asked: SpansQuery): Promise<SpansAnswer> 
 }
 
 /** Those that are asked for, else those that the query selects. */
-function shownFields({ field, q }: SpansQuery): { readonly text: string; readonly field: Field }[] {
+function shownFields(
+  { field, q = '' }: SpansQuery,
+  pipeline: Pipeline | undefined,
+): { readonly text: string; readonly field: Field }[] {
   if (field !== undefined) return field.map((text) => ({ text, field: parseField(text) }))
-  const { stages } = q === undefined ? { stages: [] } : parseSearch(q)
-  return stages
+  return (pipeline?.stages ?? [])
     .flatMap((stage) => (stage.kind === 'select' ? stage.fields : []))
-    .map((of) => ({ text: (q ?? '').slice(of.place.start, of.place.end), field: of }))
+    .map((of) => ({ text: q.slice(of.place.start, of.place.end), field: of }))
 }

@@ -36,13 +36,15 @@ export async function loadTrace(
   return largeParts(asker, traceId)
 }
 
-const unknown = (traceId: string) => new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
+/** No span of it is there. */
+export const unknownTrace = (traceId: string): AppError =>
+  new AppError('NOT_FOUND', `no span of trace ${traceId} is stored`)
 
 /** Undefined for a trace that is too large for it. */
 async function wholeParts(asker: Asker, traceId: string): Promise<TraceParts | undefined> {
   const whole = await wholeTrace(asker, traceId)
   if (whole === undefined) return undefined
-  if (whole.rows.length === 0) throw unknown(traceId)
+  if (whole.rows.length === 0) throw unknownTrace(traceId)
   const resources = await resourcesById(asker, [...new Set(whole.rows.map(({ resourceId }) => resourceId))])
   return {
     rebuilt: rebuild(traceId, whole.rows, nowNanos()),
@@ -61,7 +63,7 @@ async function largeParts(asker: Asker, traceId: string): Promise<TraceParts> {
       traceSkeleton(asker, traceId),
       traceResources(asker, traceId),
     ])
-    if (rows.length === 0) throw unknown(traceId)
+    if (rows.length === 0) throw unknownTrace(traceId)
     return { rebuilt: rebuild(traceId, rows, nowNanos()), resources, scopes, details }
   } catch (error) {
     unwanted.abort()

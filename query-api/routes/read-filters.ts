@@ -12,9 +12,9 @@ import type { TracesQuery } from './schemas.ts'
 /** The filters that search, heat map, diagnosis and lists have alike. */
 export type Filters = Omit<TracesQuery, 'order' | 'limit' | 'count'>
 
-/** What is asked of single spans, or the query that is about whole traces. */
+/** What is asked of single spans, or of whole traces where there is a query alone. `pipeline`: the query, where there is one. */
 type Read = { readonly window: TimeWindow } & (
-  | { readonly condition: SearchCondition; readonly pipeline?: undefined }
+  | { readonly condition: SearchCondition; readonly pipeline?: Pipeline }
   | { readonly condition?: undefined; readonly pipeline: Pipeline }
 )
 
@@ -30,7 +30,7 @@ export async function readFilters(asker: Asker, asked: Filters): Promise<Read> {
   const filter = onlyFilter(pipeline)
   return filter === undefined
     ? { window, pipeline }
-    : { window, condition: await filterCondition(asker, filter, window) }
+    : { window, pipeline, condition: await filterCondition(asker, filter, window) }
 }
 
 /**

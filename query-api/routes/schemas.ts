@@ -143,11 +143,11 @@ export const metricsQuery = query({
   ),
 })
 
+const hexTraceId = '[0-9a-fA-F]{32}'
 export const traceParams = Type.Object({
-  traceId: Type.String({ description: '32 hex digits.', pattern: '^[0-9a-fA-F]{32}$' }),
+  traceId: Type.String({ description: '32 hex digits.', pattern: `^${hexTraceId}$` }),
 })
 
-const hexTraceId = '[0-9a-fA-F]{32}'
 export const compareQuery = query({
   a: Type.String({ description: 'Id of a trace.', pattern: `^${hexTraceId}$` }),
   b: Type.String({

@@ -1,7 +1,6 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import { inWindow, spanIdHex, windowParams } from '../questions/spans.ts'
-import { resources } from '../traceql/values.ts'
+import { inWindow, joinResources, spanIdHex, windowParams } from '../questions/spans.ts'
 import type { ServiceExceptionsAnswer } from '../types.ts'
 
 const maxExceptions = 200
@@ -48,7 +47,7 @@ export async function serviceExceptions(
           FROM (
             SELECT trace_id, span_id, name, \`events.time_ns\`, \`events.name\`, \`events.attributes\`,
               resource_attributes['service.version'] AS version
-            FROM spans ${resources}
+            FROM spans ${joinResources}
             WHERE ${inWindow} AND service = {service:String} AND has(\`events.name\`, 'exception')
           ) ARRAY JOIN \`events.time_ns\` AS at, \`events.name\` AS event, \`events.attributes\` AS attributes
           WHERE event = 'exception'

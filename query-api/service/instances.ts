@@ -1,7 +1,6 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import { decodeFigures, figures, inWindow, windowParams } from '../questions/spans.ts'
-import { resources } from '../traceql/values.ts'
+import { decodeFigures, figures, inWindow, joinResources, windowParams } from '../questions/spans.ts'
 import type { ServiceInstance, ServiceInstancesAnswer } from '../types.ts'
 
 const maxInstances = 500
@@ -22,7 +21,7 @@ export async function serviceInstances(
       FROM (
         SELECT arrayJoin([('version', resource_attributes['service.version']), ('instance', ${instance})]) AS part,
           start_ns, duration_ns, end_shift_ns, status, kind, parent_span_id
-        FROM spans ${resources} WHERE ${inWindow} AND service = {service:String}
+        FROM spans ${joinResources} WHERE ${inWindow} AND service = {service:String}
       ) GROUP BY what, value ORDER BY requests DESC, spans DESC, value LIMIT ${maxInstances} BY what`,
     params: { ...windowParams(window), service },
     maxRows: 2 * maxInstances,

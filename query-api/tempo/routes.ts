@@ -9,7 +9,7 @@ import { askerOf, type RouteContext } from '../routes/context.ts'
 import { loadTrace } from '../routes/load-trace.ts'
 import { otlpJson, otlpProtobuf } from '../trace/otlp.ts'
 import { metrics } from '../traceql/metrics.ts'
-import { parse } from '../traceql/parse.ts'
+import { maxQueryLength, parse } from '../traceql/parse.ts'
 import { Steps } from '../questions/steps.ts'
 import { tempoInstant, tempoRange } from './metrics.ts'
 import { searchTempo } from './search.ts'
@@ -201,11 +201,11 @@ const times = {
   end: Type.Optional(asText('Seconds or nanoseconds since the Unix epoch, or RFC 3339.')),
 }
 const most = (description: string, maximum: number) => Type.Optional(Type.Integer({ description, minimum: 1, maximum }))
-const traceql = (description: string) => asText(description, 32_768)
+const traceql = (description: string) => asText(description, maxQueryLength)
 const searchQuery = open({
   ...times,
   q: Type.Optional(traceql('TraceQL.')),
-  tags: Type.Optional(asText('logfmt: key=value, in place of q.', 32_768)),
+  tags: Type.Optional(asText('logfmt: key=value, in place of q.', maxQueryLength)),
   minDuration: Type.Optional(asText('Of the trace, beside tags.')),
   maxDuration: Type.Optional(asText('Of the trace, beside tags.')),
   limit: most('Traces, 20 by default.', 1000),

@@ -3,6 +3,7 @@ import { parseDuration, type TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
 import { findMatching, type Match } from '../questions/search.ts'
 import type { SearchCondition } from '../questions/search-condition.ts'
+import { inTraces } from '../questions/spans.ts'
 import { summaries } from '../questions/summaries.ts'
 import { parseSearch } from '../traceql/parse.ts'
 import { filterCondition, findTraceql, onlyFilter, type Found } from '../traceql/run.ts'
@@ -141,7 +142,7 @@ const attribute = (key: string, value: TypedValue | undefined): { key: string; v
 function ofTraces(condition: SearchCondition, window: TimeWindow, matches: readonly Match[]): ReturnType<typeof ofIds> {
   const { sql, params } = thatMatch(condition, window)
   return {
-    sql: `${sql} AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))`,
+    sql: `${sql} AND ${inTraces}`,
     params: { ...params, traceIds: matches.map(({ traceId }) => traceId) },
   }
 }

@@ -1,12 +1,13 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
 import { attributeKeys, looksAt } from '../questions/attributes.ts'
+import type { SearchCondition } from '../questions/search-condition.ts'
 import { aroundParams } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
 import { parseField, parseSearch } from '../traceql/parse.ts'
 import { filterCondition, onlyFilter } from '../traceql/run.ts'
 import { thatMatch } from '../traceql/spans.ts'
 import { Conditions } from '../traceql/sql.ts'
+import { pairsOf } from '../traceql/terms.ts'
 import { readValue, Values } from '../traceql/values.ts'
 import type { TypedValue } from '../types.ts'
 
@@ -62,7 +63,7 @@ export async function tagNames(
   }
   await Promise.all([
     ...(of.includes('span') || of.includes('resource') ? [ofSpans()] : []),
-    ...Object.entries(lists)
+    ...Object.entries(pairsOf)
       .filter(([scope]) => of.includes(scope as Scope))
       .map(async ([scope, pairs]) => found.set(scope as Scope, await keysIn(asker, window, pairs, limit))),
   ])
@@ -70,17 +71,13 @@ export async function tagNames(
   return of.map((name) => ({ name, tags: found.get(name) ?? [] })).filter(({ tags }) => tags.length > 0)
 }
 
-/** Lists of OTLP/JSON KeyValues that a span has besides its own attributes. */
-const lists: Readonly<Partial<Record<Scope, string>>> = {
-  event: 'arrayFlatten(arrayMap(list -> JSONExtractArrayRaw(list), `events.attributes`))',
-  link: "arrayFlatten(arrayMap(link -> JSONExtractArrayRaw(link, 'attributes'), links))",
-  instrumentation: "JSONExtractArrayRaw(scope_rest, 'attributes')",
-}
+const everySpan: SearchCondition = { branches: ['true'], params: {} }
+
 /** Spans whose JSON is read for suggestions. */
 const readsJson = 100_000
 
 async function keysIn(asker: Asker, window: TimeWindow, pairs: string, limit: number): Promise<string[]> {
-  const { sql, params } = thatMatch({ branches: ['true'], params: {} }, window)
+  const { sql, params } = thatMatch(everySpan, window)
   return all(asker, {
     name: 'tempo_keys',
     sql: `SELECT JSONExtractString(pair, 'key') AS key, count() AS seen
@@ -104,8 +101,7 @@ export async function tagValues(
   limit: number,
 ): Promise<TypedValue[]> {
   const filter = filterOf(q)
-  const condition =
-    filter === undefined ? { branches: ['true'], params: {} } : await filterCondition(asker, filter, window)
+  const condition = filter === undefined ? everySpan : await filterCondition(asker, filter, window)
   const where = thatMatch(condition, window)
   const conditions = new Conditions(undefined, 't')
   const values = new Values(conditions)
@@ -115,7 +111,7 @@ export async function tagValues(
     sql: `SELECT [one] AS value, count() AS seen
       FROM (SELECT arrayJoin(${value}) AS one FROM (SELECT * FROM spans WHERE ${where.sql} LIMIT ${looksAt}) AS spans ${values.joins})
       WHERE one.2 != '' GROUP BY one ORDER BY seen DESC, one.2 LIMIT ${limit}`,
-    params: { ...where.params, ...conditions.params, ...aroundParams(window, marginNanos) },
+    params: { ...where.params, ...conditions.params, ...aroundParams(window) },
     maxRows: limit,
     decode: (row) => readValue(row[0]) ?? { type: 'string', text: '' },
   })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { dataLength, dataStart, openFilled, randomData, spanIdOf, traceIdOf } from '../questions/testing.ts'
+import { dataLength, dataStart, eachOnce, openFilled, randomData, spanIdOf, traceIdOf } from '../questions/testing.ts'
 import type { QueryApi } from '../server.ts'
 import { openQueryApi, type QuestionStore } from '../testing.ts'
 import { evaluate } from '../traceql/oracle.ts'
@@ -8,9 +8,7 @@ import type { TempoMetrics } from './metrics.ts'
 import type { TempoSearchAnswer } from './search.ts'
 
 const { spans: random, resources } = randomData(21, 60)
-const spans = [...new Map(random.map((span) => [`${span.trace} ${span.id}`, span])).values()].map((span) =>
-  span.parent > span.id ? { ...span, parent: span.parent + 1000 } : span,
-)
+const spans = eachOnce(random).map((span) => (span.parent > span.id ? { ...span, parent: span.parent + 1000 } : span))
 let store: QuestionStore
 let api: QueryApi & { url: string }
 

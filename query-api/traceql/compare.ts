@@ -1,15 +1,14 @@
 import { promoted } from '../../store/schema/promoted.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import { wasMoved, type Condition } from '../questions/filters.ts'
-import { aroundParams, statusCodes } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
+import { attributeMaps, wasMoved, type Condition } from '../questions/filters.ts'
+import { aroundParams, joinResources, statusCodes } from '../questions/spans.ts'
+import type { Steps } from '../questions/steps.ts'
 import type { MetricLabel, TypedValue } from '../types.ts'
 import { compiled } from './compiled.ts'
 import { Series } from './series.ts'
-import type { Steps } from '../questions/steps.ts'
 import type { Compare } from './syntax.ts'
 import { kindCodes } from './terms.ts'
-import { named, ofMaps, readValue, resources } from './values.ts'
+import { named, readValue } from './values.ts'
 
 /** Keys of attributes that are compared, those of most spans first. */
 const maxKeys = 1_000
@@ -30,12 +29,12 @@ export async function compare(asker: Asker, where: Condition, asked: Compare, st
       ? holds
       : `(${holds} AND start_ns >= {selectedStart:UInt64} AND start_ns < {selectedEnd:UInt64})`
   const pairs = `SELECT ${inside} AS inside, ${steps.sql} AS step, arrayJoin(arrayConcat(${aspects.join(', ')})) AS pair
-    FROM spans ${resources} WHERE ${where.sql}`
+    FROM spans ${joinResources} WHERE ${where.sql}`
   // The same spans are asked for twice: for the values of each attribute that are told, and for all that have it.
   const params = {
     ...where.params,
     ...conditions.params,
-    ...aroundParams(steps.window, marginNanos),
+    ...aroundParams(steps.window),
     ...(asked.window && {
       selectedStart: asked.window.start.toString(),
       selectedEnd: asked.window.end.toString(),
@@ -117,7 +116,7 @@ const aspects: readonly string[] = [
     ({ column, names, type }, place) =>
       `if(${wasMoved(place)}, ${one(`span.${names[0]}`, type, column)}, CAST([], 'Array(Tuple(String, String, String))'))`,
   ),
-  ...Object.entries(ofMaps).map(
+  ...Object.entries(attributeMaps).map(
     ([map, type]) =>
       `arrayMap((k, v) -> tuple(concat('span.', toString(k)), '${type}', toString(v)), mapKeys(${map}), mapValues(${map}))`,
   ),

@@ -9,7 +9,6 @@ import {
   timesMakeSense,
   windowParams,
 } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
 import type { GroupRow, GroupsAnswer } from '../types.ts'
 import { parseField } from './parse.ts'
 import { thatMatch } from './spans.ts'
@@ -37,7 +36,7 @@ export async function groups(asker: Asker, asked: Matching, by: string, limit: n
     name: 'groups',
     sql: `SELECT ${value}, requests, errors, measured, quantiles
       FROM (${grouped} GROUP BY key ORDER BY requests DESC, key LIMIT ${limit + 1}) ORDER BY requests DESC, key`,
-    params: { ...where.params, ...conditions.params, ...aroundParams(asked.window, marginNanos) },
+    params: { ...where.params, ...conditions.params, ...aroundParams(asked.window) },
     maxRows: limit + 1,
     decode: (row): GroupRow => {
       const { requests: spans, ...figures } = decodeFigures(row, 1, asked.window)

@@ -4,6 +4,7 @@ import type { Asker } from '../questions/ask.ts'
 import {
   dataLength,
   dataStart,
+  eachOnce,
   openFilled,
   randomData,
   spanIdOf,
@@ -21,7 +22,7 @@ import type { Field, OverTime } from './syntax.ts'
 
 const { spans: random, resources } = randomData(5, 200)
 // Each span once, and no cycles: what copies and cycles do is told elsewhere.
-const spans = [...new Map(random.map((span) => [`${span.trace} ${span.id}`, span])).values()].map((span) =>
+const spans = eachOnce(random).map((span) =>
   span.parent >= span.id ? { ...span, parent: span.parent > span.id ? span.parent + 1000 : 0 } : span,
 )
 const window: TimeWindow = { start: dataStart + 1n, end: dataStart + dataLength + 200_000_000_000n }

@@ -1,7 +1,7 @@
 import { all, type Asker } from '../questions/ask.ts'
 import type { Condition } from '../questions/filters.ts'
 import { aroundParams, spanIdHex } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
+import type { Steps } from '../questions/steps.ts'
 import type { MetricLabel, MetricsAnswer, TypedValue } from '../types.ts'
 import { compare } from './compare.ts'
 import { TraceqlError } from './error.ts'
@@ -9,9 +9,8 @@ import { filterCondition, onlyFilter } from './run.ts'
 import { best, filtered, Series, type Exemplar } from './series.ts'
 import { thatMatch } from './spans.ts'
 import { Conditions } from './sql.ts'
-import type { Steps } from '../questions/steps.ts'
 import type { Field, OverTime, Pipeline, Query } from './syntax.ts'
-import { maxCandidates, Trees } from './trees.ts'
+import { atOnce, maxCandidates, Trees } from './trees.ts'
 import { keyOf, readValue, Values } from './values.ts'
 import { planOf, union } from './walk.ts'
 
@@ -28,8 +27,6 @@ interface Cell {
 /** Figures of all series together. */
 const maxCells = 200_000
 const maxSeries = 1_000
-/** Traces that are looked at together. */
-const atOnce = 500
 
 /**
  * The figures that a query asks for, at each step. Quantiles are exact: the value at index floor(p·n) of the n sorted ones.
@@ -106,7 +103,7 @@ async function cellsOfSpans(
           ${asked.of === undefined ? 'nan' : conditions.number(asked.of)} AS v
         FROM spans ${values.joins} WHERE ${where.sql}
       ) GROUP BY step, labels LIMIT ${maxCells + 1}`,
-    params: { ...where.params, ...conditions.params, ...aroundParams(steps.window, marginNanos) },
+    params: { ...where.params, ...conditions.params, ...aroundParams(steps.window) },
     maxRows: maxCells + 1,
     decode: (row): Cell & { readonly measured: number } => ({
       step: Number(row[0]),

@@ -1,27 +1,29 @@
 import { TraceqlError } from './error.ts'
 import { TokenReader } from './token-reader.ts'
-import type {
-  Aggregate,
-  Arithmetic,
-  Best,
-  Compare,
-  Comparison,
-  Expression,
-  Field,
-  Hint,
-  Literal,
-  Metrics,
-  OverTime,
-  Pipeline,
-  Query,
-  Scalar,
-  ScalarFilter,
-  SpanFilter,
-  Spanset,
-  SpansetOperator,
-  Stage,
-  Value,
-  ValueFilter,
+import {
+  isComparison,
+  isNumber,
+  isSpanset,
+  type Aggregate,
+  type Arithmetic,
+  type Best,
+  type Compare,
+  type Expression,
+  type Field,
+  type Hint,
+  type Literal,
+  type Metrics,
+  type OverTime,
+  type Pipeline,
+  type Query,
+  type Scalar,
+  type ScalarFilter,
+  type SpanFilter,
+  type Spanset,
+  type SpansetOperator,
+  type Stage,
+  type Value,
+  type ValueFilter,
 } from './syntax.ts'
 
 /** Characters of a query. */
@@ -61,7 +63,6 @@ export function parseField(text: string): Field {
 const structural: ReadonlySet<string> = new Set<SpansetOperator>([
   '>', '>>', '<', '<<', '~', '!>', '!>>', '!<', '!<<', '!~', '&>', '&>>', '&<', '&<<', '&~',
 ]) // prettier-ignore
-const comparisons: ReadonlySet<string> = new Set<Comparison>(['=', '!=', '<', '<=', '>', '>=', '=~', '!~'])
 const aggregates: ReadonlySet<string> = new Set<Aggregate['function']>(['count', 'avg', 'min', 'max', 'sum'])
 const overTime: ReadonlySet<string> = new Set<OverTime['function']>([
   'rate',
@@ -90,9 +91,6 @@ const keywords: Readonly<Record<string, Value>> = {
   producer: { type: 'kind', value: 'producer' },
   consumer: { type: 'kind', value: 'consumer' },
 }
-
-const isNumber = (value: Value): value is Extract<Value, { value: bigint | number }> =>
-  value.type === 'int' || value.type === 'float' || value.type === 'duration'
 
 class Parser extends TokenReader {
   onlyField(): Field {
@@ -129,7 +127,7 @@ class Parser extends TokenReader {
     const after: (Best | ValueFilter)[] = []
     for (;;) {
       const token = this.peek()
-      if (token.type === 'operator' && comparisons.has(token.text)) after.push(this.#valueFilter())
+      if (token.type === 'operator' && isComparison(token.text)) after.push(this.#valueFilter())
       else if (!this.take('|')) return { first, after }
       else after.push(this.#best())
     }
@@ -205,10 +203,11 @@ class Parser extends TokenReader {
     if (token.text === '=~' || token.text === '!~') throw this.error('a number has no regular expression', token)
     this.next()
     const after = this.peek()
-    const { operator, value } = { operator: token.text as ValueFilter['operator'], value: this.#unary() }
+    const value = this.#unary()
     if (value.kind !== 'literal' || !isNumber(value)) throw this.error('a number is expected here', after)
     // Figures of durations are in seconds.
     const number = value.type === 'duration' ? Number(value.value) / 1e9 : Number(value.value)
+    const operator = token.text as ValueFilter['operator']
     return { kind: 'valueFilter', operator, value: number, place: this.since(token.place.start) }
   }
 
@@ -296,15 +295,9 @@ class Parser extends TokenReader {
     const start = this.peek().place.start
     let left = this.#structures()
     for (;;) {
-      const token = this.peek()
-      if (token.type !== 'operator' || (token.text !== '&&' && token.text !== '||')) {
-        if (token.type === 'word' && (token.text === 'and' || token.text === 'or')) {
-          throw this.error(`"${token.text}" is written ${token.text === 'and' ? '&&' : '||'}`, token)
-        }
-        return left
-      }
-      this.next()
-      left = { kind: 'spansets', operator: token.text, left, right: this.#structures(), place: this.since(start) }
+      const operator = this.#logical()
+      if (operator === undefined) return left
+      left = { kind: 'spansets', operator, left, right: this.#structures(), place: this.since(start) }
     }
   }
 
@@ -327,8 +320,7 @@ class Parser extends TokenReader {
       return this.inParentheses(() => {
         const inner = this.#pipeline()
         const [only] = inner.stages
-        const isSpanset = only?.kind === 'filter' || only?.kind === 'spansets' || only?.kind === 'pipeline'
-        return inner.stages.length === 1 && isSpanset ? only : inner
+        return inner.stages.length === 1 && only !== undefined && isSpanset(only) ? only : inner
       })
     }
     if (token.type === 'field') throw this.error('a condition stands in braces: { … }', token)
@@ -351,10 +343,10 @@ class Parser extends TokenReader {
     const start = this.peek().place.start
     const left = this.#scalar(0)
     const token = this.peek()
-    if (token.type !== 'operator' || !comparisons.has(token.text)) throw this.unexpected('a comparison')
+    if (token.type !== 'operator' || !isComparison(token.text)) throw this.unexpected('a comparison')
     if (token.text === '=~' || token.text === '!~') throw this.error('a number has no regular expression', token)
     this.next()
-    const operator = token.text as ScalarFilter['operator']
+    const operator = token.text
     return { kind: 'scalarFilter', operator, left, right: this.#scalar(0), place: this.since(start) }
   }
 
@@ -394,14 +386,21 @@ class Parser extends TokenReader {
     const start = this.peek().place.start
     let left = this.#comparison()
     for (;;) {
-      const token = this.peek()
-      if (token.type === 'word' && (token.text === 'and' || token.text === 'or')) {
-        throw this.error(`"${token.text}" is written ${token.text === 'and' ? '&&' : '||'}`, token)
-      }
-      if (token.type !== 'operator' || (token.text !== '&&' && token.text !== '||')) return left
-      this.next()
-      left = { kind: 'binary', operator: token.text, left, right: this.#comparison(), place: this.since(start) }
+      const operator = this.#logical()
+      if (operator === undefined) return left
+      left = { kind: 'binary', operator, left, right: this.#comparison(), place: this.since(start) }
     }
+  }
+
+  /** Takes the next operator if it is one of these. */
+  #logical(): '&&' | '||' | undefined {
+    const token = this.peek()
+    if (token.type === 'word' && (token.text === 'and' || token.text === 'or')) {
+      throw this.error(`"${token.text}" is written ${token.text === 'and' ? '&&' : '||'}`, token)
+    }
+    if (token.type !== 'operator' || (token.text !== '&&' && token.text !== '||')) return undefined
+    this.next()
+    return token.text
   }
 
   #comparison(): Expression {
@@ -409,9 +408,9 @@ class Parser extends TokenReader {
     let left = this.#operand(0)
     for (;;) {
       const token = this.peek()
-      if (token.type !== 'operator' || !comparisons.has(token.text)) return left
+      if (token.type !== 'operator' || !isComparison(token.text)) return left
       this.next()
-      const operator = token.text as Comparison
+      const operator = token.text
       left = { kind: 'binary', operator, left, right: this.#operand(0), place: this.since(start) }
     }
   }

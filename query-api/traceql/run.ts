@@ -3,11 +3,10 @@ import type { Asker } from '../questions/ask.ts'
 import type { Match, SearchOrder } from '../questions/search.ts'
 import type { SearchCondition } from '../questions/search-condition.ts'
 import { aroundParams } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
 import type { TypedValue } from '../types.ts'
 import { compiled } from './compiled.ts'
 import type { Expression, Pipeline, SpanFilter } from './syntax.ts'
-import { maxCandidates, Trees, type Left } from './trees.ts'
+import { atOnce, maxCandidates, Trees, type Left } from './trees.ts'
 import { planOf, union, type Plan } from './walk.ts'
 
 /** A trace found, by the best of the spans that the query leaves. */
@@ -31,9 +30,6 @@ export interface Answer {
   readonly cut: boolean
 }
 
-/** Traces that are looked at together. */
-const atOnce = 500
-
 /** The only filter of a query that asks of single spans and nothing else; undefined for all others. */
 export function onlyFilter(pipeline: Pipeline): SpanFilter | undefined {
   const [first, ...rest] = pipeline.stages
@@ -46,7 +42,7 @@ export function onlyFilter(pipeline: Pipeline): SpanFilter | undefined {
 export async function filterCondition(asker: Asker, filter: SpanFilter, window: TimeWindow): Promise<SearchCondition> {
   const conditions = await compiled(asker, window, [filter.condition])
   const branches = conditions.branches(filter.condition)
-  return { branches, params: { ...conditions.params, ...aroundParams(window, marginNanos) } }
+  return { branches, params: { ...conditions.params, ...aroundParams(window) } }
 }
 
 /**

@@ -3,13 +3,11 @@ import { all, type Asker } from '../questions/ask.ts'
 import type { Condition } from '../questions/filters.ts'
 import type { SearchOrder } from '../questions/search.ts'
 import { paramsIn, type SearchCondition } from '../questions/search-condition.ts'
-import { aroundParams, inWindow, spanIdHex } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
+import { around, aroundParams, inWindow, spanIdHex } from '../questions/spans.ts'
 import type { TypedValue } from '../types.ts'
 import type { Found } from './run.ts'
 import { Conditions } from './sql.ts'
 import type { Field } from './syntax.ts'
-import { around } from './terms.ts'
 import { readValue, Values } from './values.ts'
 
 /** A span with the fields that were asked for. */
@@ -63,7 +61,7 @@ export async function spanRows(
       FROM spans ${values.joins} WHERE ${where.sql}
       ORDER BY ${by} DESC, trace_id, span_id
       ${perTrace === undefined ? '' : `LIMIT ${perTrace * copies} BY trace_id`} LIMIT ${limit * copies}`,
-    params: { ...where.params, ...conditions.params, ...aroundParams(window, marginNanos) },
+    params: { ...where.params, ...conditions.params, ...aroundParams(window) },
     maxRows: limit * copies,
     decode: (row): SpanRow => ({
       traceId: String(row[0]),

@@ -1,22 +1,31 @@
 import { promoted } from '../../store/schema/promoted.ts'
 import { heldIn, keyHeld, namesOf, promotedPlace, resourcesWhere, wasMoved } from '../questions/filters.ts'
 import { branchesOf } from '../questions/search-condition.ts'
-import { inWindow, statusCodes, timesMakeSense } from '../questions/spans.ts'
+import { around, inWindow, statusCodes, timesMakeSense } from '../questions/spans.ts'
 import { TraceqlError } from './error.ts'
-import type { Attribute, Binary, Comparison, Expression, Intrinsic, Literal, Place } from './syntax.ts'
+import {
+  isComparison,
+  isNumber,
+  type Attribute,
+  type Binary,
+  type Comparison,
+  type Expression,
+  type Intrinsic,
+  type Literal,
+  type Place,
+} from './syntax.ts'
 import {
   anyOf,
   arithmetic,
-  around,
   article,
   compared,
   conjuncts,
   flipped,
-  isComparison,
-  isNumber,
   kindCodes,
   nilness,
   orNone,
+  pairHas,
+  pairText,
   texts,
   type Value,
 } from './terms.ts'
@@ -222,19 +231,17 @@ export class Conditions {
 
   /** A value of an OTLP/JSON KeyValue called `pair`. */
   #inPair(operator: Comparison, literal: Literal): string {
-    const value = (path: string): string => `JSONExtractString(pair, 'value', '${path}')`
-    const is = (path: string): string => `JSONHas(pair, 'value', '${path}')`
     switch (literal.type) {
       case 'string':
-        return `(${is('stringValue')} AND ${compared(value('stringValue'), operator, this.bind(literal.value, 'String'))})`
+        return `(${pairHas('stringValue')} AND ${compared(pairText('stringValue'), operator, this.bind(literal.value, 'String'))})`
       case 'bool':
-        return `(${is('boolValue')} AND ${compared("JSONExtractBool(pair, 'value', 'boolValue')", operator, String(literal.value))})`
+        return `(${pairHas('boolValue')} AND ${compared("JSONExtractBool(pair, 'value', 'boolValue')", operator, String(literal.value))})`
       case 'int':
       case 'duration':
       case 'float': {
         const number = this.#bindNumber(literal)
-        return `((${is('intValue')} AND ${compared(`toInt64OrZero(${value('intValue')})`, operator, number)}) OR
-          (${is('doubleValue')} AND ${compared("JSONExtractFloat(pair, 'value', 'doubleValue')", operator, number)}))`
+        return `((${pairHas('intValue')} AND ${compared(`toInt64OrZero(${pairText('intValue')})`, operator, number)}) OR
+          (${pairHas('doubleValue')} AND ${compared("JSONExtractFloat(pair, 'value', 'doubleValue')", operator, number)}))`
       }
       default:
         return 'false'

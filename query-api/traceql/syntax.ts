@@ -35,6 +35,9 @@ export type Stage = Spanset | ScalarFilter | By | Coalesce | Select
 /** What leaves of each spanset those spans that match; spansets without any are dropped. */
 export type Spanset = SpanFilter | SpansetOperation | Pipeline
 
+export const isSpanset = (stage: Stage): stage is Spanset =>
+  stage.kind === 'filter' || stage.kind === 'spansets' || stage.kind === 'pipeline'
+
 /** `{ condition }`; without a condition every span. */
 export interface SpanFilter {
   readonly kind: 'filter'
@@ -59,6 +62,9 @@ export interface SpansetOperation {
 }
 
 export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>=' | '=~' | '!~'
+const comparisons: ReadonlySet<string> = new Set<Comparison>(['=', '!=', '<', '<=', '>', '>=', '=~', '!~'])
+export const isComparison = (operator: string): operator is Comparison => comparisons.has(operator)
+
 export type Arithmetic = '+' | '-' | '*' | '/' | '%' | '^'
 
 /** `count() > 2`: keeps the spansets for which it holds. */
@@ -197,6 +203,10 @@ export type Value =
   | { readonly type: 'status'; readonly value: Status }
   | { readonly type: 'kind'; readonly value: SpanKind }
   | { readonly type: 'nil' }
+
+export const isNumber = <V extends Value>(value: V): value is V & NumberValue =>
+  value.type === 'int' || value.type === 'float' || value.type === 'duration'
+type NumberValue = Extract<Value, { value: bigint | number }>
 
 export type Literal = Value & { readonly kind: 'literal'; readonly place: Place }
 

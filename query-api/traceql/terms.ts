@@ -10,9 +10,6 @@ export interface Value {
   readonly defined: string
 }
 
-/** Spans of the same traces may lie outside of the window. */
-export const around = 'tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns <= {to:UInt64}'
-
 export const texts: Partial<Readonly<Record<IntrinsicName, string>>> = {
   'span:name': 'name',
   'span:statusMessage': 'status_message',
@@ -22,6 +19,17 @@ export const texts: Partial<Readonly<Record<IntrinsicName, string>>> = {
   'instrumentation:name': 'scope_name',
   'instrumentation:version': 'scope_version',
 }
+
+/** The lists of OTLP/JSON KeyValues that a span has besides its own attributes, all of a scope as one. */
+export const pairsOf = {
+  event: 'arrayFlatten(arrayMap(list -> JSONExtractArrayRaw(list), `events.attributes`))',
+  link: "arrayFlatten(arrayMap(link -> JSONExtractArrayRaw(link, 'attributes'), links))",
+  instrumentation: "JSONExtractArrayRaw(scope_rest, 'attributes')",
+} as const
+/** The value of a KeyValue called `pair`, as text; and whether it has one of that member (`stringValue`, …). */
+export const pairText = (member: string): string => `JSONExtractString(pair, 'value', '${member}')`
+export const pairHas = (member: string): string => `JSONHas(pair, 'value', '${member}')`
+
 export const kindCodes = { unspecified: 0, internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
 
 /** Every span has its intrinsics; of lists and of the parent there may be none. */
@@ -40,11 +48,7 @@ export function nilness({ name, place }: Intrinsic, operator: Comparison): strin
   return operator === '!=' ? `(${exists})` : `NOT (${exists})`
 }
 
-export const isNumber = ({ type }: Literal): boolean => type === 'int' || type === 'float' || type === 'duration'
 export const article = (type: Literal['type']): string => (type === 'int' ? 'an int' : `a ${type}`)
-
-const comparisonOperators: ReadonlySet<string> = new Set<Comparison>(['=', '!=', '<', '<=', '>', '>=', '=~', '!~'])
-export const isComparison = (operator: string): operator is Comparison => comparisonOperators.has(operator)
 
 export function compared(left: string, operator: Comparison, right: string): string {
   if (operator === '=~') return `match(${left}, concat('^(?:', ${right}, ')$'))`

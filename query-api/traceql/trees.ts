@@ -1,7 +1,6 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, stream, type Asker } from '../questions/ask.ts'
-import { aroundParams, inWindow, spanIdHex, windowParams } from '../questions/spans.ts'
-import { marginNanos } from '../questions/summaries.ts'
+import { around, aroundParams, inTraces, inWindow, spanIdHex, windowParams } from '../questions/spans.ts'
 import type { TypedValue } from '../types.ts'
 import { compiled } from './compiled.ts'
 import { TraceqlError } from './error.ts'
@@ -14,7 +13,9 @@ import { required, walk, type Plan, type Rows, type TraceRows } from './walk.ts'
 const maxFilters = 31
 /** Traces that are candidates. */
 export const maxCandidates = 50_000
-/** Rows of the traces looked at together. */
+/** Candidates that are looked at together. */
+export const atOnce = 500
+/** Rows of their traces. */
 const maxRows = 2_000_000
 
 /** A trace that has spans of all that a pipeline needs. */
@@ -103,8 +104,7 @@ export class Trees {
     const batches = stream(this.#asker, {
       name: 'traceql_trees',
       sql: `SELECT ${columns.join(', ')} FROM spans ${values.joins}
-        WHERE tenant = {tenant:String} AND start_ns >= {from:UInt64} AND start_ns <= {to:UInt64}
-          AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traceIds:Array(String)})), 16))`,
+        WHERE ${around} AND ${inTraces}`,
       params: { ...this.#params(), traceIds: candidates.map(({ traceId }) => traceId) },
       maxRows,
       decode: (row) => row,
@@ -129,7 +129,7 @@ export class Trees {
     return {
       ...this.#conditions.params,
       ...windowParams(this.#window),
-      ...aroundParams(this.#window, marginNanos),
+      ...aroundParams(this.#window),
     }
   }
 }

@@ -1,11 +1,11 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import { promotedPlace, wasMoved } from '../questions/filters.ts'
-import { statusCodes } from '../questions/spans.ts'
+import { attributeMaps, promotedPlace, wasMoved } from '../questions/filters.ts'
+import { around, joinResources, statusCodes } from '../questions/spans.ts'
 import type { TypedValue } from '../types.ts'
 import { TraceqlError } from './error.ts'
 import type { Conditions } from './sql.ts'
 import type { Attribute, Expression, Field, Intrinsic, IntrinsicName } from './syntax.ts'
-import { around, kindCodes, texts } from './terms.ts'
+import { kindCodes, pairHas, pairsOf, pairText, texts } from './terms.ts'
 
 /**
  * The values of fields as SQL over a row of `spans`, each an array of one (type, text), empty where there is none. `joins`
@@ -38,27 +38,10 @@ export class Values {
   }
 
   #intrinsic({ name, place }: Intrinsic): string {
-    const text = texts[name]
-    if (text !== undefined) return typed('string', text)
-    switch (name) {
-      case 'span:duration':
-        return typed('duration', 'duration_ns')
-      case 'span:status':
-        return typed('status', named('status', statusCodes))
-      case 'span:kind':
-        return typed('kind', named('kind', kindCodes))
-      case 'event:name':
-        return first('`events.name`')
-      case 'trace:rootName':
-      case 'trace:rootService':
-        this.#joins.add(roots)
-        return `if(roots > 0, ${typed('string', name === 'trace:rootName' ? 'root_name' : 'root_service')}, [])`
-      case 'trace:duration':
-        this.#joins.add(durations)
-        return typed('duration', 'trace_duration')
-      default:
-        throw new TraceqlError(`the field ${name} has no value to show or to group by`, place)
-    }
+    const value = intrinsicValues[name]
+    if (value === undefined) throw new TraceqlError(`the field ${name} has no value to show or to group by`, place)
+    if (value.join !== undefined) this.#joins.add(value.join)
+    return value.sql
   }
 
   #attribute({ scope, key, ofParent, place }: Attribute): string {
@@ -68,7 +51,7 @@ export class Values {
       const at = promotedPlace(key)
       const of = promoted[at]
       return [
-        ...Object.entries(ofMaps).flatMap(([map, type]) =>
+        ...Object.entries(attributeMaps).flatMap(([map, type]) =>
           names.flatMap((name) => [`mapContains(${map}, ${name})`, typed(type, `${map}[${name}]`)]),
         ),
         ...(of === undefined ? [] : [wasMoved(at), typed(of.type, of.column)]),
@@ -77,7 +60,7 @@ export class Values {
     const ofResource = (): string[] => {
       // Every span has its service's name itself.
       if (key === 'service.name') return ['true', typed('string', 'service')]
-      this.#joins.add(resources)
+      this.#joins.add(joinResources)
       return names.flatMap((name) => [
         `mapContains(resource_attributes, ${name})`,
         typed('string', `resource_attributes[${name}]`),
@@ -91,23 +74,19 @@ export class Values {
       case 'any':
         return `multiIf(${[...ofSpan(), ...ofResource(), none].join(', ')})`
       case 'event':
-        return this.#inJson(key, 'arrayFlatten(arrayMap(list -> JSONExtractArrayRaw(list), `events.attributes`))')
       case 'link':
-        return this.#inJson(key, "arrayFlatten(arrayMap(link -> JSONExtractArrayRaw(link, 'attributes'), links))")
       case 'instrumentation':
-        return this.#inJson(key, "JSONExtractArrayRaw(scope_rest, 'attributes')")
+        return this.#inJson(key, pairsOf[scope])
     }
   }
 
   /** Of a list of OTLP/JSON KeyValues the first that is called so. */
   #inJson(key: string, pairs: string): string {
-    const value = (path: string): string => `JSONExtractString(pair, 'value', '${path}')`
-    const is = (path: string): string => `JSONHas(pair, 'value', '${path}')`
     const read: readonly [condition: string, value: string][] = [
-      [is('stringValue'), typed('string', value('stringValue'))],
-      [is('intValue'), typed('int', value('intValue'))],
-      [is('doubleValue'), typed('double', "JSONExtractFloat(pair, 'value', 'doubleValue')")],
-      [is('boolValue'), typed('bool', "JSONExtractBool(pair, 'value', 'boolValue')")],
+      [pairHas('stringValue'), typed('string', pairText('stringValue'))],
+      [pairHas('intValue'), typed('int', pairText('intValue'))],
+      [pairHas('doubleValue'), typed('double', "JSONExtractFloat(pair, 'value', 'doubleValue')")],
+      [pairHas('boolValue'), typed('bool', "JSONExtractBool(pair, 'value', 'boolValue')")],
     ]
     const any = `multiIf(${read.flat().join(', ')}, ${typed('other', "JSONExtractRaw(pair, 'value')")})`
     const called = `arrayFilter(pair -> JSONExtractString(pair, 'key') = ${this.#conditions.bind(key, 'String')}, ${pairs})`
@@ -115,14 +94,6 @@ export class Values {
   }
 }
 
-/** The maps that a span's attributes lie in, by their types. */
-export const ofMaps = {
-  attributes_string: 'string',
-  attributes_int: 'int',
-  attributes_double: 'double',
-  attributes_bool: 'bool',
-  attributes_other: 'other',
-} as const
 const none = "CAST([], 'Array(Tuple(String, String))')"
 const typed = (type: TypedValue['type'], sql: string): string => `[tuple('${type}', toString(${sql}))]`
 const first = (list: string): string => `arrayMap(one -> tuple('string', toString(one)), arraySlice(${list}, 1, 1))`
@@ -132,9 +103,6 @@ export const named = (column: string, codes: Readonly<Record<string, number>>): 
     .map((name) => `'${name}'`)
     .join(', ')}], '')`
 
-/** Gives each span its resource's attributes. */
-export const resources = `LEFT ANY JOIN (SELECT resource_id, any(attributes) AS resource_attributes
-  FROM resources WHERE tenant = {tenant:String} GROUP BY resource_id) AS resource USING resource_id`
 const roots = `LEFT ANY JOIN (SELECT trace_id, argMin(name, start_ns) AS root_name, argMin(service, start_ns) AS root_service,
     count() AS roots
   FROM spans WHERE ${around} AND parent_span_id = 0 GROUP BY trace_id) AS root USING trace_id`
@@ -152,20 +120,30 @@ const oddDoubles: ReadonlyMap<string, string> = new Map([
 const isService = ({ scope, key, ofParent }: Attribute): boolean =>
   scope === 'resource' && key === 'service.name' && !ofParent
 
-const shown: ReadonlySet<IntrinsicName> = new Set<IntrinsicName>([
-  ...(Object.keys(texts) as IntrinsicName[]),
-  'span:duration',
-  'span:status',
-  'span:kind',
-  'event:name',
-  'trace:rootName',
-  'trace:rootService',
-  'trace:duration',
-])
+const ofRoot = (column: string): IntrinsicValue => ({
+  sql: `if(roots > 0, ${typed('string', column)}, [])`,
+  join: roots,
+})
+
+interface IntrinsicValue {
+  readonly sql: string
+  readonly join?: string
+}
+/** Those that have a value to show or to group by. */
+const intrinsicValues: Readonly<Partial<Record<IntrinsicName, IntrinsicValue>>> = {
+  ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, { sql: typed('string', text) }])),
+  'span:duration': { sql: typed('duration', 'duration_ns') },
+  'span:status': { sql: typed('status', named('status', statusCodes)) },
+  'span:kind': { sql: typed('kind', named('kind', kindCodes)) },
+  'event:name': { sql: first('`events.name`') },
+  'trace:rootName': ofRoot('root_name'),
+  'trace:rootService': ofRoot('root_service'),
+  'trace:duration': { sql: typed('duration', 'trace_duration'), join: durations },
+}
 
 /** Whether `Values` knows of a value to show or to group by; others can only be compared. */
 export const hasValue = (field: Field): boolean =>
-  field.kind === 'attribute' ? !field.ofParent : shown.has(field.name)
+  field.kind === 'attribute' ? !field.ofParent : field.name in intrinsicValues
 
 /** Reads what `Values.value` selects. */
 export function readValue(cell: unknown): TypedValue | undefined {

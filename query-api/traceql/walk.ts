@@ -1,15 +1,16 @@
 import type { TypedValue } from '../types.ts'
-import { keyOf } from './values.ts'
-import type {
-  Expression,
-  Pipeline,
-  Scalar,
-  ScalarFilter,
-  SpanFilter,
-  Spanset,
-  SpansetOperator,
-  Stage,
+import {
+  isSpanset,
+  type Expression,
+  type Pipeline,
+  type Scalar,
+  type ScalarFilter,
+  type SpanFilter,
+  type Spanset,
+  type SpansetOperator,
+  type Stage,
 } from './syntax.ts'
+import { keyOf } from './values.ts'
 
 /** The spans of one trace, each once, in columns. */
 export interface TraceRows {
@@ -255,8 +256,5 @@ export function holds(a: number, operator: ScalarFilter['operator'], b: number):
       return a >= b
   }
 }
-
-export const isSpanset = (stage: Stage): stage is Spanset =>
-  stage.kind === 'filter' || stage.kind === 'spansets' || stage.kind === 'pipeline'
 
 export const union = (spansets: readonly Rows[]): number[] => [...new Set(spansets.flat())].sort((a, b) => a - b)

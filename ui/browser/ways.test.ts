@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import {
   dataStart,
+  eachOnce,
   randomData,
   spanIdOf,
   traceIdOf,
@@ -19,7 +20,7 @@ const resources = made.map((one): TestResource => ({
   ...one,
   attributes: { ...one.attributes, 'service.version': `1.${one.id % 2}` },
 }))
-const once = [...new Map(spans.map((span) => [`${span.trace} ${span.id}`, span])).values()]
+const once = eachOnce(spans)
 /** Payloads where names and values stand. */
 const hostile: TestSpan = {
   ...(once[0] as TestSpan),

@@ -1,11 +1,10 @@
-import 'uplot/dist/uPlot.min.css'
 import './chart.css'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useMemo, useState } from 'react'
 import uPlot from 'uplot'
-import { readPalette } from '../design/palette.ts'
-import { useTheme } from '../frame/theme.ts'
+import type { Palette } from '../design/palette.ts'
 import { clock, utc } from '../time/format.ts'
 import { axisLook, timeAxis } from './axes.ts'
+import { draggedTime, usePlot, type PlotOptions } from './usePlot.ts'
 
 export interface Line {
   readonly key: string
@@ -47,38 +46,13 @@ interface Hovered {
 /** Lines over time: drag selects a range, a click opens what is behind a step. */
 export function LineChart(props: Props) {
   const { label, times, lines, format, marks } = props
-  const theme = useTheme()
-  const place = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot>(undefined)
   const [hovered, setHovered] = useState<Hovered>()
   const data = useMemo<uPlot.AlignedData>(
     () => [times.map((time) => time / 1000), ...lines.map(({ values }) => [...values])],
     [times, lines],
   )
-  const latest = useRef({ props, data })
-  useEffect(() => {
-    latest.current = { props, data }
-  })
   const drawn = JSON.stringify(lines.map(({ key, colour, dashed }) => [key, colour, dashed]))
-  useEffect(() => {
-    const box = place.current
-    if (box === null) return
-    const chart = new uPlot(
-      options(box, () => latest.current.props, setHovered),
-      latest.current.data,
-      box,
-    )
-    plot.current = chart
-    const watch = new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: box.clientHeight }))
-    watch.observe(box)
-    return () => {
-      watch.disconnect()
-      chart.destroy()
-      plot.current = undefined
-    }
-  }, [theme, drawn])
-  useEffect(() => plot.current?.setData(data), [data])
-  useEffect(() => plot.current?.redraw(false), [marks])
+  const place = usePlot(props, data, marks, (palette, latest) => options(palette, latest, setHovered), drawn)
   return (
     <figure className="chart" aria-label={label}>
       <div className="chart-plot" ref={place} />
@@ -87,8 +61,7 @@ export function LineChart(props: Props) {
   )
 }
 
-function options(box: HTMLElement, props: () => Props, hover: (hovered: Hovered | undefined) => void): uPlot.Options {
-  const palette = readPalette()
+function options(palette: Palette, props: () => Props, hover: (hovered: Hovered | undefined) => void): PlotOptions {
   const colourOf = (colour: string): string => {
     const [, token] = /^var\((--[\w-]+)\)$/.exec(colour) ?? []
     return token === undefined ? colour : palette.token(token)
@@ -106,10 +79,6 @@ function options(box: HTMLElement, props: () => Props, hover: (hovered: Hovered 
     return best
   }
   return {
-    width: box.clientWidth,
-    height: box.clientHeight,
-    padding: [8, 16, 0, 0],
-    legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { setScale: false, dist: 6, x: true, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
     axes: [
@@ -153,12 +122,10 @@ function options(box: HTMLElement, props: () => Props, hover: (hovered: Hovered 
       ],
       setSelect: [
         (chart) => {
-          const { left, width } = chart.select
-          if (width < 6) return
+          const range = draggedTime(chart)
+          if (range === undefined) return
           dragged = true
-          const [from, to] = [chart.posToVal(left, 'x') * 1000, chart.posToVal(left + width, 'x') * 1000]
-          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
-          props().onRange(Math.floor(from), Math.ceil(to))
+          props().onRange(range.from, range.to)
         },
       ],
       draw: [

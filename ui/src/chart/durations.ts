@@ -1,62 +1,29 @@
-import 'uplot/dist/uPlot.min.css'
-import { useEffect, useRef, type RefObject } from 'react'
-import uPlot from 'uplot'
-import { readPalette, type Palette } from '../design/palette.ts'
-import { useTheme } from '../frame/theme.ts'
+import type { RefObject } from 'react'
+import type uPlot from 'uplot'
+import type { Palette } from '../design/palette.ts'
 import { roundDuration } from '../numbers/format.ts'
 import { axisLook, timeAxis } from './axes.ts'
+import { usePlot } from './usePlot.ts'
 
 /** What a chart adds to the axes: how it is drawn, and what the pointer does. */
 type Parts = Pick<uPlot.Options, 'hooks'> & { readonly drag: uPlot.Cursor.Drag }
 
-/**
- * A chart of durations over time, as large as its box; made anew for another theme only.
- *
- * @param state what `make`'s functions see, always the latest
- * @param data its scales are taken from them; a new array is drawn
- * @param mark it is drawn again when this changes
- */
+/** A chart of durations over time, with what `make` adds (usePlot.ts). */
 export function useChart<State>(
   state: State,
   data: uPlot.AlignedData,
   mark: unknown,
   make: (palette: Palette, state: () => State) => Parts,
 ): RefObject<HTMLDivElement | null> {
-  const theme = useTheme()
-  const place = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot>(undefined)
-  const latest = useRef({ state, data, make })
-  useEffect(() => {
-    latest.current = { state, data, make }
-  })
-  useEffect(() => {
-    const box = place.current
-    if (box === null) return
-    const palette = readPalette()
-    const { drag, hooks } = latest.current.make(palette, () => latest.current.state)
-    const options: uPlot.Options = {
-      width: box.clientWidth,
-      height: box.clientHeight,
-      padding: [8, 16, 0, 0],
-      legend: { show: false },
+  return usePlot(state, data, mark, (palette, latest) => {
+    const { drag, hooks } = make(palette, latest)
+    return {
       cursor: { x: false, y: false, points: { show: false }, drag: { setScale: false, dist: 6, ...drag } },
       ...durationOverTime(palette),
       series: [{}, { paths: () => null, points: { show: false } }],
       ...(hooks === undefined ? {} : { hooks }),
     }
-    const chart = new uPlot(options, latest.current.data, box)
-    plot.current = chart
-    const watch = new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: box.clientHeight }))
-    watch.observe(box)
-    return () => {
-      watch.disconnect()
-      chart.destroy()
-      plot.current = undefined
-    }
-  }, [theme])
-  useEffect(() => plot.current?.setData(data), [data])
-  useEffect(() => plot.current?.redraw(false), [mark])
-  return place
+  })
 }
 
 /** Local time to the right (in seconds, as uPlot counts it), durations upwards in nanoseconds on a logarithmic scale. */

@@ -7,9 +7,11 @@ import { compareQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { DataTable } from '../design/DataTable.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
-import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
+import { Answer, Empty } from '../design/State.tsx'
 import { useKeys } from '../frame/keys.ts'
+import { shownName } from '../frame/names.ts'
 import { carried, changed } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { moment, toMs, utcNanos } from '../time/format.ts'
@@ -23,7 +25,9 @@ export function ComparePage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, refetch } = useQuestion(compareQuestion(a, b))
+  const asked = useQuestion(compareQuestion(a, b))
+  const { data } = asked
+  const sorted = useSort()
   const only = search.only !== undefined
   const set = (change: Parameters<typeof changed>[1]): void => {
     void navigate({ to: '.', search: (was) => changed(was, change), replace: true })
@@ -45,51 +49,53 @@ export function ComparePage() {
         )}
       </header>
       <div className="compare-answer">
-        <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['compare'] })} />
-        {error !== null && <Failed error={error} what="the comparison" onRetry={() => void refetch()} />}
-        {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
-        {error === null && data !== undefined && (
-          <div className="compare-found">
-            <div className="traces-heading" role="status">
-              {`${text(count(rows.length))} calls, ${text(count(differ.length))} of which differ`}
-              {data.cut && <span className="muted">Only those that take most time; there are more.</span>}
-              <button
-                type="button"
-                className="button button-quiet"
-                title="Only what differs (d)"
-                aria-pressed={only}
-                onClick={() => set({ only: only ? undefined : 'differences' })}
-              >
-                Only differences
-              </button>
-              {b !== 'typical' && (
-                <Link
+        <Answer
+          asked={asked}
+          what="the comparison"
+          onCancel={() => void queries.cancelQueries({ queryKey: ['compare'] })}
+        >
+          {({ cut }) => (
+            <div className="compare-found">
+              <div className="traces-heading" role="status">
+                {`${text(count(rows.length))} calls, ${text(count(differ.length))} of which differ`}
+                {cut && <span className="muted">Only those that take most time; there are more.</span>}
+                <button
+                  type="button"
                   className="button button-quiet"
-                  to="/compare/$a/$b"
-                  params={{ a: b, b: a }}
-                  search={search}
-                  title="A and B the other way round"
+                  title="Only what differs (d)"
+                  aria-pressed={only}
+                  onClick={() => set({ only: only ? undefined : 'differences' })}
                 >
-                  Swap
-                </Link>
+                  Only differences
+                </button>
+                {b !== 'typical' && (
+                  <Link
+                    className="button button-quiet"
+                    to="/compare/$a/$b"
+                    params={{ a: b, b: a }}
+                    search={search}
+                    title="A and B the other way round"
+                  >
+                    Swap
+                  </Link>
+                )}
+              </div>
+              {only && differ.length === 0 ? (
+                <Empty title="Nothing differs by more than a hundredth of the longer one">
+                  Both have the same calls, and as much time goes into each.
+                </Empty>
+              ) : (
+                <DataTable
+                  label="Calls of both traces"
+                  columns={columns}
+                  rows={only ? differ : rows}
+                  keyOf={({ key }) => key}
+                  {...sorted}
+                />
               )}
             </div>
-            {only && differ.length === 0 ? (
-              <Empty title="Nothing differs by more than a hundredth of the longer one">
-                Both have the same calls, and as much time goes into each.
-              </Empty>
-            ) : (
-              <DataTable
-                label="Calls of both traces"
-                columns={columns}
-                rows={only ? differ : rows}
-                keyOf={({ key }) => key}
-                sort={search.sort}
-                onSort={(sort) => set({ sort })}
-              />
-            )}
-          </div>
-        )}
+          )}
+        </Answer>
       </div>
     </div>
   )
@@ -108,7 +114,7 @@ function Side({ letter, trace }: { letter: string; trace: ComparedTrace }) {
         </span>
       ) : (
         <Link className="cut" to="/trace/$traceId" params={{ traceId }} search={carried(search)} title={traceId}>
-          <bdi>{rootName === '' ? '(no name)' : rootName}</bdi>
+          <bdi>{shownName(rootName)}</bdi>
         </Link>
       )}
       <span className="muted">

@@ -4,6 +4,7 @@ import type { CompareAnswer, ComparedSide } from '../../../query-api/types.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import type { TableColumn } from '../design/table.ts'
+import { shownName } from '../frame/names.ts'
 import type { Search } from '../frame/search.ts'
 import { duration } from '../numbers/format.ts'
 import type { Row } from './rows.ts'
@@ -50,7 +51,7 @@ export function columnsOf(answer: CompareAnswer, link: Search): TableColumn<Row>
         <span className="compare-call" style={{ '--depth': Math.min(depth, mostIndent) } as CSSProperties}>
           <Swatch service={service} />
           <bdi className="cut" title={`${service}: ${name}`}>
-            {name === '' ? '(no name)' : name} <span className="muted">{service}</span>
+            {shownName(name)} <span className="muted">{service}</span>
           </bdi>
           {(a === null || b === null) && <span className="list-note">only in {a === null ? 'B' : 'A'}</span>}
         </span>

@@ -1,5 +1,6 @@
 import { useEffect, useState, type ReactNode } from 'react'
 import { ApiError } from '../api/client.ts'
+import type { Asked } from '../api/useQuestion.ts'
 
 /** Nothing to show: why, and a way on. */
 export function Empty({ title, children, actions }: { title: string; children?: ReactNode; actions?: ReactNode }) {
@@ -72,6 +73,33 @@ export function Waiting({ active, onCancel }: { active: boolean; onCancel?: () =
           </button>
         </div>
       )}
+    </>
+  )
+}
+
+/**
+ * What a question brought, or why it is not there. `children` gets the answer, and whether it is an older one that waits to
+ * be replaced.
+ *
+ * @param what was asked for, in words: "the traces"
+ * @param busy something else that is asked for is on its way, too
+ */
+export function Answer<Told>(props: {
+  asked: Asked<Told>
+  what: string
+  busy?: boolean
+  onCancel?: () => void
+  children: (answer: Told, stale: boolean) => ReactNode
+}) {
+  const { asked, what, busy = false, onCancel, children } = props
+  const { data, error, isFetching, isPlaceholderData, refetch } = asked
+  const retry = (): void => void refetch()
+  return (
+    <>
+      <Waiting active={isFetching || busy} {...(onCancel && { onCancel })} />
+      {error !== null && <Failed error={error} what={what} onRetry={retry} />}
+      {error === null && data === undefined && !isFetching && <Stopped onRetry={retry} />}
+      {error === null && data !== undefined && children(data, isPlaceholderData && isFetching)}
     </>
   )
 }

@@ -6,11 +6,12 @@ import { DataTable } from '../design/DataTable.tsx'
 import { Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { shownName } from '../frame/names.ts'
 import { carried, type Search } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { figureColumns, shareColumn } from '../services/figureColumns.tsx'
 import { typeNames } from '../topology/graph.ts'
 import { Part } from './Part.tsx'
-import { useSort } from './useSort.ts'
 
 interface Call extends TopologyEdge {
   readonly other: TopologyNode
@@ -100,7 +101,7 @@ const nameColumn = (label: string, link: Search): TableColumn<Call> => ({
       {other.type === 'service' && <Swatch service={other.name} />}
       {other.type === 'service' ? (
         <Link className="table-link cut" to="/service/$name" params={{ name: other.name }} search={link}>
-          <bdi>{other.name === '' ? '(no name)' : other.name}</bdi>
+          <bdi>{shownName(other.name)}</bdi>
         </Link>
       ) : (
         <bdi className="cut" title={other.name}>

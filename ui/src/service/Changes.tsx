@@ -3,13 +3,13 @@ import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import type { RequestFigures } from '../../../query-api/types.ts'
 import { groupsQuestion, serviceInstancesQuestion, topologyQuestion, type Window } from '../api/questions.ts'
-import { useQuestion } from '../api/useQuestion.ts'
+import { both, useQuestion } from '../api/useQuestion.ts'
 import { Choice } from '../design/Choice.tsx'
 import { DataTable } from '../design/DataTable.tsx'
 import { Figure } from '../design/Figure.tsx'
-import { Empty } from '../design/State.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { shownName } from '../frame/names.ts'
 import { carried, changed, type Search } from '../frame/search.ts'
 import { count, duration, share } from '../numbers/format.ts'
 import { rangeToUrl } from '../time/range.ts'
@@ -132,7 +132,7 @@ function Operations({ service, a, b }: { service: string; a: Side; b: Side }) {
   })
   return (
     <Part
-      asked={now.error === null ? { ...now, data: was.data === undefined ? undefined : now.data } : now}
+      asked={both(now, was)}
       what="the operations"
       none="No request on either side"
       isEmpty={() => rows.length === 0}
@@ -164,16 +164,22 @@ function Calls({ service, a, b }: { service: string; a: Side; b: Side }) {
     }
     return changesOf(by(now.data), by(was.data))
   }, [now.data, was.data, service])
-  if (now.data !== undefined && was.data !== undefined && rows.length === 0) {
-    return <Empty title="It calls nobody on either side" />
-  }
   return (
-    <DataTable
-      label={`Calls of ${service}, ${a.label} against ${b.label}`}
-      columns={columnsOf('Calls', undefined, a, b)}
-      rows={rows}
-      keyOf={({ name }) => name}
-    />
+    <Part
+      asked={both(now, was)}
+      what="the calls"
+      none="It calls nobody on either side"
+      isEmpty={() => rows.length === 0}
+    >
+      {() => (
+        <DataTable
+          label={`Calls of ${service}, ${a.label} against ${b.label}`}
+          columns={columnsOf('Calls', undefined, a, b)}
+          rows={rows}
+          keyOf={({ name }) => name}
+        />
+      )}
+    </Part>
   )
 }
 
@@ -206,7 +212,7 @@ function columnsOf(
           </bdi>
         ) : (
           <Link className="table-link cut" to="/traces" search={tracesOf(name, now === undefined ? b : a)} title={name}>
-            <bdi>{name === '' ? '(no name)' : name}</bdi>
+            <bdi>{shownName(name)}</bdi>
           </Link>
         ),
     },

@@ -8,10 +8,10 @@ import { Figure } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
 import { carried } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { count } from '../numbers/format.ts'
 import { ago, toMs, utcNanos } from '../time/format.ts'
 import { Part } from './Part.tsx'
-import { useSort } from './useSort.ts'
 
 /** What a service threw, by type and place in the stack; the one that is chosen is told whole. */
 export function Exceptions({ service }: { service: string }) {

@@ -4,10 +4,10 @@ import { useQuestion } from '../api/useQuestion.ts'
 import { DataTable } from '../design/DataTable.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { useSort } from '../frame/useSort.ts'
 import { figureColumns } from '../services/figureColumns.tsx'
 import { ago, toMs, utcNanos } from '../time/format.ts'
 import { Part } from './Part.tsx'
-import { useSort } from './useSort.ts'
 
 /** A service's versions and instances, with how their requests went. */
 export function Instances({ service }: { service: string }) {

@@ -6,11 +6,12 @@ import { DataTable } from '../design/DataTable.tsx'
 import { Figure } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { shownName } from '../frame/names.ts'
 import { carried, type Search } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { count } from '../numbers/format.ts'
 import { figureColumns } from '../services/figureColumns.tsx'
 import { Part } from './Part.tsx'
-import { useSort } from './useSort.ts'
 
 /** The span names of a service. */
 export function Operations({ service }: { service: string }) {
@@ -49,7 +50,7 @@ const columnsOf = (tracesOf: (row: OperationRow) => Search): TableColumn<Operati
     sort: ({ name }) => name,
     cell: (row) => (
       <Link className="table-link cut" to="/traces" search={tracesOf(row)} title={row.name}>
-        <bdi>{row.name === '' ? '(no name)' : row.name}</bdi>
+        <bdi>{shownName(row.name)}</bdi>
       </Link>
     ),
   },

@@ -9,13 +9,15 @@ import { useQuestion } from '../api/useQuestion.ts'
 import { LineChart, type Line, type Mark } from '../chart/LineChart.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
-import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
+import { Answer, Empty } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
+import { shownName } from '../frame/names.ts'
 import { carried, changed, type Search } from '../frame/search.ts'
+import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, rate, share, text } from '../numbers/format.ts'
-import { rangeToUrl, zoomOut } from '../time/range.ts'
+import { rangeToUrl } from '../time/range.ts'
 import { Calls } from './Calls.tsx'
 import { Changes } from './Changes.tsx'
 import { Exceptions } from './Exceptions.tsx'
@@ -41,9 +43,10 @@ export function ServicePage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(serviceQuestion(clock, name))
+  const asked = useQuestion(serviceQuestion(clock, name))
   const instances = useQuery(serviceInstancesQuestion(clock, name))
-  const answer = data?.service === name ? data : undefined
+  // Of another service nothing stays while this one's is on its way.
+  const answer = asked.data?.service === name ? asked.data : undefined
   const marks = useMemo(
     () => (answer === undefined ? [] : firstSeen(instances.data?.versions ?? [], answer)),
     [instances.data, answer],
@@ -58,53 +61,50 @@ export function ServicePage() {
     <div className="service">
       <Head name={name} answer={answer} />
       <div className="service-answer">
-        <Waiting active={isFetching} onCancel={() => void queries.cancelQueries({ queryKey: ['service'] })} />
-        {error !== null && <Failed error={error} what="the service" onRetry={() => void refetch()} />}
-        {error === null && answer === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
-        {error === null && answer !== undefined && answer.spans.every((spans) => spans === 0) && (
-          <Empty
-            title="This service sent no span in this time range"
-            actions={
-              <button type="button" className="button" onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}>
-                Twice the time
-              </button>
-            }
-          >
-            Earlier ones may exist.
-          </Empty>
-        )}
-        {error === null && answer?.spans.some((spans) => spans > 0) === true && (
-          <div className="stale service-parts" data-stale={isPlaceholderData && isFetching}>
-            <Charts answer={answer} marks={marks} />
-            <Tabs.Root
-              className="service-tabs"
-              value={tab}
-              onValueChange={(next: string) =>
-                void navigate({
-                  to: '.',
-                  search: changed(search, { tab: next === 'operations' ? undefined : next, sort: undefined }),
-                  replace: true,
-                })
-              }
-            >
-              <Tabs.List className="tabs service-tablist" aria-label="Parts of the service">
-                {tabs.map(({ id, label }) => (
-                  <Tabs.Tab key={id} value={id} className="tab">
-                    {label}
-                  </Tabs.Tab>
-                ))}
-              </Tabs.List>
-              <Tabs.Panel value={tab} className="service-panel">
-                {tab === 'operations' && <Operations service={name} />}
-                {tab === 'calls' && <Calls service={name} busyNanos={answer.busyNanos} />}
-                {tab === 'databases' && <Statements service={name} busyNanos={answer.busyNanos} />}
-                {tab === 'exceptions' && <Exceptions service={name} />}
-                {tab === 'instances' && <Instances service={name} />}
-                {tab === 'changes' && <Changes service={name} />}
-              </Tabs.Panel>
-            </Tabs.Root>
-          </div>
-        )}
+        <Answer
+          asked={{ ...asked, data: answer }}
+          what="the service"
+          onCancel={() => void queries.cancelQueries({ queryKey: ['service'] })}
+        >
+          {(told, stale) =>
+            told.spans.every((spans) => spans === 0) ? (
+              <Empty title="This service sent no span in this time range" actions={<TwiceTheTime />}>
+                Earlier ones may exist.
+              </Empty>
+            ) : (
+              <div className="stale service-parts" data-stale={stale}>
+                <Charts answer={told} marks={marks} />
+                <Tabs.Root
+                  className="service-tabs"
+                  value={tab}
+                  onValueChange={(next: string) =>
+                    void navigate({
+                      to: '.',
+                      search: changed(search, { tab: next === 'operations' ? undefined : next, sort: undefined }),
+                      replace: true,
+                    })
+                  }
+                >
+                  <Tabs.List className="tabs service-tablist" aria-label="Parts of the service">
+                    {tabs.map(({ id, label }) => (
+                      <Tabs.Tab key={id} value={id} className="tab">
+                        {label}
+                      </Tabs.Tab>
+                    ))}
+                  </Tabs.List>
+                  <Tabs.Panel value={tab} className="service-panel">
+                    {tab === 'operations' && <Operations service={name} />}
+                    {tab === 'calls' && <Calls service={name} busyNanos={told.busyNanos} />}
+                    {tab === 'databases' && <Statements service={name} busyNanos={told.busyNanos} />}
+                    {tab === 'exceptions' && <Exceptions service={name} />}
+                    {tab === 'instances' && <Instances service={name} />}
+                    {tab === 'changes' && <Changes service={name} />}
+                  </Tabs.Panel>
+                </Tabs.Root>
+              </div>
+            )
+          }
+        </Answer>
       </div>
     </div>
   )
@@ -121,7 +121,7 @@ function Head({ name, answer }: { name: string; answer: ServiceAnswer | undefine
       <h1 className="page-title service-title">
         <Swatch service={name} />
         <bdi className="cut" title={name}>
-          {name === '' ? '(no name)' : name}
+          {shownName(name)}
         </bdi>
       </h1>
       {answer !== undefined && (
@@ -180,83 +180,83 @@ function Charts({ answer, marks }: { answer: ServiceAnswer; marks: readonly Mark
   const navigate = useNavigate()
   const times = useMemo(() => answer.times.map((time) => Number(time) / 1e6), [answer])
   const step = Number(answer.step) / 1e6
-  const lines = useMemo(() => linesOf(answer), [answer])
+  const charts = useMemo(() => chartsOf(answer), [answer])
   const open = (from: number, to: number, more: Search): void => {
     // A step of a second is little to look at: some around it, too.
     const room = Math.max(0, 15_000 - step) / 2
     const time = rangeToUrl({ kind: 'between', from: Math.floor(from - room), to: Math.ceil(to + room) })
     void navigate({ to: '/traces', search: { ...carried(search), time, service: answer.service, ...more } })
   }
-  const range = (from: number, to: number): void => clock.setRange({ kind: 'between', from, to })
   return (
     <div className="service-charts">
-      <Titled title="Requests a second">
-        <LineChart
-          label="Requests a second over time"
-          times={times}
-          step={step}
-          lines={lines.rate}
-          marks={marks}
-          format={(value) => text(rate(value))}
-          onRange={range}
-          onStep={(from, to) => open(from, to, {})}
-        />
-      </Titled>
-      <Titled title="Errors">
-        <LineChart
-          label="Share of requests that failed, over time"
-          times={times}
-          step={step}
-          lines={lines.errors}
-          marks={marks}
-          format={(value) => `${Number(value.toPrecision(3))} %`}
-          onRange={range}
-          onStep={(from, to) => open(from, to, { status: 'error' })}
-        />
-      </Titled>
-      <Titled title="Duration: p50, p90, p99">
-        <LineChart
-          label="Percentiles of the duration over time"
-          times={times}
-          step={step}
-          lines={lines.durations}
-          marks={marks}
-          format={(value) => text(duration(Math.round(value)))}
-          onRange={range}
-          onStep={(from, to) => open(from, to, { order: 'slowest' })}
-        />
-      </Titled>
+      {charts.map(({ title, label, lines, format, behind }) => (
+        <section key={title} className="service-chart">
+          <h2 className="service-chart-title">{title}</h2>
+          <div className="service-plot">
+            <LineChart
+              label={label}
+              times={times}
+              step={step}
+              lines={lines}
+              marks={marks}
+              format={format}
+              onRange={(from, to) => clock.setRange({ kind: 'between', from, to })}
+              onStep={(from, to) => open(from, to, behind)}
+            />
+          </div>
+        </section>
+      ))}
     </div>
   )
 }
 
-function Titled({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section className="service-chart">
-      <h2 className="service-chart-title">{title}</h2>
-      <div className="service-plot">{children}</div>
-    </section>
-  )
+interface Chart {
+  readonly title: string
+  readonly label: string
+  readonly lines: readonly Line[]
+  readonly format: (value: number) => string
+  /** What narrows the search to the traces behind it. */
+  readonly behind: Search
 }
 
-function linesOf(answer: ServiceAnswer): { rate: Line[]; errors: Line[]; durations: Line[] } {
+function chartsOf(answer: ServiceAnswer): Chart[] {
   const seconds = Number(answer.step) / 1e9
   const { requests, errors } = answer
-  return {
-    rate: [{ key: 'rate', label: 'Requests', colour: 'var(--accent)', values: requests.map((many) => many / seconds) }],
-    errors: [
-      {
-        key: 'errors',
-        label: 'Failed',
-        colour: 'var(--error)',
-        values: errors.map((failed, at) => (requests[at] === 0 ? null : (100 * failed) / (requests[at] ?? 1))),
-      },
-    ],
-    durations: percentiles.map(({ key, colour }) => ({
-      key,
-      label: key,
-      colour,
-      values: answer[key].map((nanos) => (nanos === null ? null : Number(nanos))),
-    })),
-  }
+  return [
+    {
+      title: 'Requests a second',
+      label: 'Requests a second over time',
+      lines: [
+        { key: 'rate', label: 'Requests', colour: 'var(--accent)', values: requests.map((many) => many / seconds) },
+      ],
+      format: (value) => text(rate(value)),
+      behind: {},
+    },
+    {
+      title: 'Errors',
+      label: 'Share of requests that failed, over time',
+      lines: [
+        {
+          key: 'errors',
+          label: 'Failed',
+          colour: 'var(--error)',
+          values: errors.map((failed, at) => (requests[at] === 0 ? null : (100 * failed) / (requests[at] ?? 1))),
+        },
+      ],
+      format: (value) => `${Number(value.toPrecision(3))} %`,
+      behind: { status: 'error' },
+    },
+    {
+      title: 'Duration: p50, p90, p99',
+      label: 'Percentiles of the duration over time',
+      lines: percentiles.map(({ key, colour }) => ({
+        key,
+        label: key,
+        colour,
+        values: answer[key].map((nanos) => (nanos === null ? null : Number(nanos))),
+      })),
+      format: (value) => text(duration(Math.round(value))),
+      behind: { order: 'slowest' },
+    },
+  ]
 }

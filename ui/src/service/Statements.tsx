@@ -6,9 +6,9 @@ import { DataTable } from '../design/DataTable.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
 import { carried, type Search } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { figureColumns, shareColumn } from '../services/figureColumns.tsx'
 import { Part } from './Part.tsx'
-import { useSort } from './useSort.ts'
 
 /** What a service asks of databases, by statement. */
 export function Statements({ service, busyNanos }: { service: string; busyNanos: number }) {

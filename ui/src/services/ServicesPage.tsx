@@ -8,14 +8,15 @@ import { useQuestion } from '../api/useQuestion.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { SortHead } from '../design/SortHead.tsx'
-import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
+import { Answer, Empty } from '../design/State.tsx'
 import { useRows } from '../design/useRows.ts'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
+import { shownName } from '../frame/names.ts'
 import { carried, changed } from '../frame/search.ts'
+import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, rate, share } from '../numbers/format.ts'
-import { zoomOut } from '../time/range.ts'
 import { columns, sorted, sortFromUrl } from './rows.ts'
 
 type Line =
@@ -33,7 +34,8 @@ export function ServicesPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(servicesQuestion(clock))
+  const asked = useQuestion(servicesQuestion(clock))
+  const { data } = asked
   const opened = search.open ?? ''
   const operations = useQuery({ ...operationsQuestion(clock, opened), enabled: opened !== '' })
   const sort = sortFromUrl(search.sort)
@@ -90,48 +92,44 @@ export function ServicesPage() {
         </span>
       </div>
       <div className="services-answer">
-        <Waiting
-          active={isFetching || operations.isFetching}
+        <Answer
+          asked={asked}
+          what="the services"
+          busy={operations.isFetching}
           onCancel={() => void queries.cancelQueries({ queryKey: ['services'] })}
-        />
-        {error !== null && <Failed error={error} what="the services" onRetry={() => void refetch()} />}
-        {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
-        {error === null && data !== undefined && lines.length === 0 && (
-          <Empty
-            title={filter === '' ? 'No service sent a span in this time range' : 'No service of that name'}
-            actions={
-              <>
-                {filter !== '' && (
-                  <button type="button" className="button button-main" onClick={() => set({ filter: undefined })}>
-                    Clear the filter
-                  </button>
-                )}
-                <button
-                  type="button"
-                  className="button"
-                  onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}
-                >
-                  Twice the time
-                </button>
-              </>
-            }
-          >
-            {filter === ''
-              ? 'Earlier ones may exist.'
-              : `${services.length} services in this range without the filter.`}
-          </Empty>
-        )}
-        {error === null && lines.length > 0 && (
-          <div className="stale services-table" data-stale={isPlaceholderData && isFetching}>
-            <Table
-              lines={lines}
-              sort={search.sort}
-              opened={opened}
-              onSort={(next) => set({ sort: next }, true)}
-              onOpen={(name) => set({ open: name === opened ? undefined : name })}
-            />
-          </div>
-        )}
+        >
+          {(_, stale) =>
+            lines.length === 0 ? (
+              <Empty
+                title={filter === '' ? 'No service sent a span in this time range' : 'No service of that name'}
+                actions={
+                  <>
+                    {filter !== '' && (
+                      <button type="button" className="button button-main" onClick={() => set({ filter: undefined })}>
+                        Clear the filter
+                      </button>
+                    )}
+                    <TwiceTheTime />
+                  </>
+                }
+              >
+                {filter === ''
+                  ? 'Earlier ones may exist.'
+                  : `${services.length} services in this range without the filter.`}
+              </Empty>
+            ) : (
+              <div className="stale services-table" data-stale={stale}>
+                <Table
+                  lines={lines}
+                  sort={search.sort}
+                  opened={opened}
+                  onSort={(next) => set({ sort: next }, true)}
+                  onOpen={(name) => set({ open: name === opened ? undefined : name })}
+                />
+              </div>
+            )
+          }
+        </Answer>
       </div>
     </div>
   )
@@ -251,11 +249,11 @@ function Cells(props: {
           >
             <Icon name={row.name === opened ? 'down' : 'right'} size={12} />
             <Swatch service={row.name} />
-            <bdi className="cut">{row.name === '' ? '(no name)' : row.name}</bdi>
+            <bdi className="cut">{shownName(row.name)}</bdi>
           </button>
         ) : (
           <Link className="services-operation" to="/traces" search={tracesOf} title={row.name}>
-            <bdi className="cut">{row.name === '' ? '(no name)' : row.name}</bdi>
+            <bdi className="cut">{shownName(row.name)}</bdi>
           </Link>
         )}
       </span>

@@ -22,6 +22,7 @@ import { memo, useEffect, useMemo, useRef } from 'react'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
+import { shownName } from '../frame/names.ts'
 import {
   boundsOf,
   curve,
@@ -244,7 +245,7 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
       <Handle type="target" position={Position.Left} className="node-handle" isConnectable={false} />
       <div className="node-name" title={node.name}>
         {node.type === 'service' ? <Swatch service={service} /> : <span className="node-shape" data-type={node.type} />}
-        <bdi className="cut">{node.name === '' ? '(no name)' : node.name}</bdi>
+        <bdi className="cut">{shownName(node.name)}</bdi>
         {node.system !== '' && <span className="node-system">{node.system}</span>}
       </div>
       <dl className="node-figures">

@@ -2,6 +2,7 @@ import { Link, useSearch } from '@tanstack/react-router'
 import type { RequestFigures, TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
+import { shownName } from '../frame/names.ts'
 import { carried } from '../frame/search.ts'
 import { count, duration, rate, share } from '../numbers/format.ts'
 import { neighbours, tracesOf, typeNames } from './graph.ts'
@@ -28,7 +29,7 @@ export function NodePanel(props: {
           </span>
           <h2 className="panel-name">
             {node.type === 'service' && <Swatch service={node.name} />}
-            <bdi>{node.name === '' ? '(no name)' : node.name}</bdi>
+            <bdi>{shownName(node.name)}</bdi>
           </h2>
         </div>
         <button

@@ -6,13 +6,13 @@ import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { Choice } from '../design/Choice.tsx'
 import { Icon } from '../design/Icon.tsx'
-import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
+import { Answer, Empty } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { part } from '../frame/part.ts'
 import { carried, changed } from '../frame/search.ts'
+import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
-import { zoomOut } from '../time/range.ts'
 import { around, toneColours } from './graph.ts'
 import { Graph } from './Graph.tsx'
 import { NodePanel } from './NodePanel.tsx'
@@ -39,7 +39,8 @@ export function TopologyPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuestion(topologyQuestion(clock, { q: search.q }))
+  const asked = useQuestion(topologyQuestion(clock, { q: search.q }))
+  const { data } = asked
   const colouring = colourings.find(({ value }) => value === search.colour)?.value ?? 'errors'
   const before = useQuery({
     ...topologyQuestion({ now: clock.now, resolved: windowBefore(clock.resolved) }, { q: search.q }),
@@ -136,46 +137,43 @@ export function TopologyPage() {
       )}
       <div className="topology-answer" data-panel={selected !== undefined}>
         <div className="topology-graph">
-          <Waiting
-            active={isFetching || before.isFetching}
+          <Answer
+            asked={asked}
+            what="the topology"
+            busy={before.isFetching}
             onCancel={() => void queries.cancelQueries({ queryKey: ['topology'] })}
-          />
-          {error !== null && <Failed error={error} what="the topology" onRetry={() => void refetch()} />}
-          {error === null && data === undefined && !isFetching && <Stopped onRetry={() => void refetch()} />}
-          {error === null && data !== undefined && many === 0 && (
-            <Empty
-              title={
-                search.q === undefined
-                  ? 'No service sent a span in this time range'
-                  : 'No span in this time range matches'
-              }
-              actions={
-                <button
-                  type="button"
-                  className="button"
-                  onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}
+          >
+            {(_, stale) =>
+              many === 0 ? (
+                <Empty
+                  title={
+                    search.q === undefined
+                      ? 'No service sent a span in this time range'
+                      : 'No span in this time range matches'
+                  }
+                  actions={<TwiceTheTime />}
                 >
-                  Twice the time
-                </button>
-              }
-            >
-              Earlier ones may exist.
-            </Empty>
-          )}
-          {error === null && shown !== undefined && words !== undefined && many > 0 && (
-            <div className="stale topology-canvas" data-stale={isPlaceholderData && isFetching}>
-              {search.view === 'table' ? (
-                <Suspense>
-                  <TopologyTable answer={shown} onSelect={select} />
-                </Suspense>
+                  Earlier ones may exist.
+                </Empty>
               ) : (
-                <>
-                  <Graph answer={shown} words={words} selected={search.node} onSelect={select} />
-                  <Legend colouring={colouring} />
-                </>
-              )}
-            </div>
-          )}
+                shown !== undefined &&
+                words !== undefined && (
+                  <div className="stale topology-canvas" data-stale={stale}>
+                    {search.view === 'table' ? (
+                      <Suspense>
+                        <TopologyTable answer={shown} onSelect={select} />
+                      </Suspense>
+                    ) : (
+                      <>
+                        <Graph answer={shown} words={words} selected={search.node} onSelect={select} />
+                        <Legend colouring={colouring} />
+                      </>
+                    )}
+                  </div>
+                )
+              )
+            }
+          </Answer>
         </div>
         {shown !== undefined && selected !== undefined && (
           <NodePanel

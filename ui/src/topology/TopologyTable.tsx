@@ -1,21 +1,18 @@
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useSearch } from '@tanstack/react-router'
 import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { DataTable } from '../design/DataTable.tsx'
 import { Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
-import { carried, changed, type Search } from '../frame/search.ts'
+import { shownName } from '../frame/names.ts'
+import { carried, type Search } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { figureColumns } from '../services/figureColumns.tsx'
 import { edgeId, typeNames } from './graph.ts'
 
 /** The graph as two tables: of its nodes, and of who calls whom. */
 export function TopologyTable({ answer, onSelect }: { answer: TopologyAnswer; onSelect: (id: string) => void }) {
   const search = useSearch({ from: '__root__' })
-  const navigate = useNavigate()
-  const sorted = {
-    sort: search.sort ?? '-requests',
-    onSort: (sort: string) =>
-      void navigate({ to: '.', search: (was: Search) => changed(was, { sort }), replace: true }),
-  }
+  const sorted = useSort('-requests')
   return (
     <div className="topology-tables">
       <DataTable
@@ -77,7 +74,7 @@ function Name({ node, onSelect }: { node: TopologyNode | undefined; onSelect: (i
   return (
     <button type="button" className="table-link cut" title={node.name} onClick={() => onSelect(node.id)}>
       {node.type === 'service' ? <Swatch service={node.name} /> : <span className="node-shape" data-type={node.type} />}{' '}
-      <bdi>{node.name === '' ? '(no name)' : node.name}</bdi>
+      <bdi>{shownName(node.name)}</bdi>
     </button>
   )
 }

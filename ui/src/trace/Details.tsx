@@ -6,6 +6,7 @@ import type { KeyValue, OtlpEvent, OtlpLink, TraceSpan } from '../../../query-ap
 import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
+import { shownName } from '../frame/names.ts'
 import { carried } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { clock, fraction, moment, toMs, utcNanos } from '../time/format.ts'
@@ -90,7 +91,7 @@ function Sent(props: Props & { span: TraceSpan }) {
   ]
   return (
     <>
-      <Title name={span.name === '' ? '(no name)' : span.name} service={span.service} onClose={actions.escape} />
+      <Title name={shownName(span.name)} service={span.service} onClose={actions.escape} />
       {span.status.code === 2 && (
         <div className="details-error" role="note">
           <Icon name="error" size={14} />
@@ -330,7 +331,7 @@ function Event({ event, span, model }: { event: OtlpEvent; span: TraceSpan; mode
   return (
     <section className="event">
       <h3 className="event-head" data-exception={event.name === 'exception'}>
-        <bdi className="cut">{event.name === '' ? '(no name)' : event.name}</bdi>
+        <bdi className="cut">{shownName(event.name)}</bdi>
         <span
           className="muted number"
           title={`${utcNanos(event.timeUnixNano)}; ${text(duration(afterTrace))} after the trace's start`}

@@ -6,6 +6,7 @@ import { Icon } from '../design/Icon.tsx'
 import { SortHead } from '../design/SortHead.tsx'
 import { useRows } from '../design/useRows.ts'
 import { useKeys } from '../frame/keys.ts'
+import { shownName } from '../frame/names.ts'
 import { count, duration, share } from '../numbers/format.ts'
 import { fromView } from './actions.ts'
 import { sortedOperations, statisticColumns, statisticSort, type Operation } from './figures.ts'
@@ -112,7 +113,7 @@ function Cells(props: {
           onClick={onFilter}
         >
           <Swatch service={row.service} />
-          <bdi className="cut">{row.name === '' ? '(no name)' : row.name}</bdi>
+          <bdi className="cut">{shownName(row.name)}</bdi>
           <bdi className="statistics-service cut">{row.service}</bdi>
         </button>
       </span>

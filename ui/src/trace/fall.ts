@@ -1,4 +1,5 @@
 import { readPalette, type Palette } from '../design/palette.ts'
+import { shownName } from '../frame/names.ts'
 import { duration, text } from '../numbers/format.ts'
 import { fit } from '../design/canvas.ts'
 import { drawAxis, drawBars, drawMinimap, rowBackground, toTime, type FallState, type Zoom } from './draw.ts'
@@ -306,7 +307,7 @@ function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): 
   error.textContent = '!'
   if (run !== undefined) error.title = `${run.errors} of ${run.calls} failed`
   else error.title = span?.status.message === '' ? 'Error' : `Error: ${span?.status.message ?? ''}`
-  const label = span === undefined ? `Parent ${node.id} not received` : span.name === '' ? '(no name)' : span.name
+  const label = span === undefined ? `Parent ${node.id} not received` : shownName(span.name)
   row.times.textContent = run === undefined ? '' : `× ${run.calls.toLocaleString('en-US')}`
   name.textContent = node.depth > 16 ? `${node.depth} · ${label}` : label
   name.dataset['ghost'] = String(span === undefined)

@@ -1,6 +1,7 @@
 import { cut, fit } from '../design/canvas.ts'
 import { readPalette, type Palette } from '../design/palette.ts'
 import { colourIndex } from '../colour/service.ts'
+import { shownName } from '../frame/names.ts'
 import { duration, text } from '../numbers/format.ts'
 import type { Figures } from './figures.ts'
 import { blockAt, firstUpTo, type Icicle } from './icicle.ts'
@@ -207,7 +208,7 @@ export class Flame {
 export function nameOf({ icicle, figures }: Pick<FlameState, 'icicle' | 'figures'>, block: number): string {
   const operation = figures.operations[icicle.operation[block] ?? -1]
   if (operation === undefined) return 'Parent not received'
-  return operation.name === '' ? '(no name)' : operation.name
+  return shownName(operation.name)
 }
 
 /** A block in words: for hover and for those who do not see it. */

@@ -7,6 +7,7 @@ import { Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
 import { changed } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { count, text } from '../numbers/format.ts'
 import { figureColumns } from '../services/figureColumns.tsx'
 import { Answered } from './Answered.tsx'
@@ -36,6 +37,7 @@ export function GroupList() {
 function Found({ answer }: { answer: GroupsAnswer }) {
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
+  const sorted = useSort('-requests')
   const { by, more } = answer
   const groups = answer.groups.map(({ spans: requests, ...row }): Row => ({ ...row, requests }))
   const shown = text(count(groups.length))
@@ -66,8 +68,7 @@ function Found({ answer }: { answer: GroupsAnswer }) {
           columns={columnsOf(by, open)}
           rows={groups}
           keyOf={({ value }) => `${value?.type} ${value?.text}`}
-          sort={search.sort ?? '-requests'}
-          onSort={(sort) => void navigate({ to: '.', search: changed(search, { sort }), replace: true })}
+          {...sorted}
           onOpen={open}
         />
       )}

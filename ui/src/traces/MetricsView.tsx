@@ -10,6 +10,7 @@ import { Empty } from '../design/State.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
 import { changed } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { count, text } from '../numbers/format.ts'
 import { Answered } from './Answered.tsx'
 import { Download } from './Download.tsx'
@@ -37,6 +38,7 @@ function Found({ answer, query }: { answer: MetricsAnswer; query: string }) {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
+  const sorted = useSort()
   const [only, setOnly] = useState<string>()
   const { times, rows } = useMemo(() => read(answer), [answer])
   const format = useMemo(() => metricFormat(query), [query])
@@ -84,8 +86,7 @@ function Found({ answer, query }: { answer: MetricsAnswer; query: string }) {
         columns={columns}
         rows={rows}
         keyOf={({ line }) => line.key}
-        sort={search.sort}
-        onSort={(sort) => void navigate({ to: '.', search: changed(search, { sort }), replace: true })}
+        {...sorted}
         onOpen={({ line }) => setOnly(line.key === only ? undefined : line.key)}
       />
     </div>

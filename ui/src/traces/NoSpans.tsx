@@ -2,8 +2,8 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Empty } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { changed } from '../frame/search.ts'
+import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { count, text } from '../numbers/format.ts'
-import { zoomOut } from '../time/range.ts'
 import { filterCount, filterOf, noFilter } from './filter.ts'
 
 /** Nothing matches: why, and ways on. `spans`: how many start in the time range whatever the filter, where that is known. */
@@ -12,11 +12,6 @@ export function NoSpans({ spans }: { spans?: number }) {
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
   const filters = filterCount(filterOf(search))
-  const widen = (
-    <button type="button" className="button" onClick={() => clock.setRange(zoomOut(clock.range, clock.now))}>
-      Twice the time
-    </button>
-  )
   const lastDay = (
     <button type="button" className="button" onClick={() => clock.setRange({ kind: 'last', ms: 86_400_000 })}>
       Last 1 day
@@ -26,7 +21,12 @@ export function NoSpans({ spans }: { spans?: number }) {
     return (
       <Empty
         title="No traces in this time range"
-        actions={[<span key="w">{widen}</span>, <span key="d">{lastDay}</span>]}
+        actions={
+          <>
+            <TwiceTheTime />
+            {lastDay}
+          </>
+        }
       >
         {spans === undefined || spans === 0 ? 'No span starts in it.' : `${text(count(spans))} spans start in it.`}{' '}
         Earlier ones may exist.
@@ -47,7 +47,7 @@ export function NoSpans({ spans }: { spans?: number }) {
               Clear {filters === 1 ? 'the filter' : `all ${filters} filters`}
             </button>
           )}
-          {widen}
+          <TwiceTheTime />
           {spans === 0 && lastDay}
         </>
       }

@@ -1,12 +1,13 @@
 import { useMemo, useState } from 'react'
 import uPlot from 'uplot'
 import type { TraceSummary } from '../../../query-api/types.ts'
+import { useChart } from '../chart/durations.ts'
+import { draggedTime } from '../chart/usePlot.ts'
 import { colourIndex } from '../colour/service.ts'
 import { Swatch } from '../design/Figure.tsx'
 import type { Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
 import { clock, fraction, toMs, utc } from '../time/format.ts'
-import { useChart } from '../chart/durations.ts'
 
 interface Props {
   traces: readonly TraceSummary[]
@@ -134,12 +135,10 @@ function parts(
       ],
       setSelect: [
         (chart) => {
-          const { left, width } = chart.select
-          if (width < 6) return
+          const range = draggedTime(chart)
+          if (range === undefined) return
           dragged = true
-          const [from, to] = [chart.posToVal(left, 'x') * 1000, chart.posToVal(left + width, 'x') * 1000]
-          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
-          react.select(Math.floor(from), Math.ceil(to))
+          react.select(range.from, range.to)
         },
       ],
       draw: [(chart) => drawPoints(chart, state(), palette)],

@@ -8,7 +8,9 @@ import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { shownName } from '../frame/names.ts'
 import { carried, changed } from '../frame/search.ts'
+import { useSort } from '../frame/useSort.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { clock as clockTime, dayName, fraction, sameDay, toMs, utcNanos } from '../time/format.ts'
 import { Answered } from './Answered.tsx'
@@ -36,6 +38,7 @@ function Found({ answer }: { answer: SpansAnswer }) {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
+  const sorted = useSort()
   const { spans, fields } = answer
   const link = useMemo(() => carried(search), [search])
   const longest = useMemo(() => spans.reduce((max, one) => Math.max(max, Number(one.durationNanos)), 1), [spans])
@@ -83,8 +86,7 @@ function Found({ answer }: { answer: SpansAnswer }) {
           columns={columns}
           rows={spans}
           keyOf={({ traceId, spanId }) => traceId + spanId}
-          sort={search.sort}
-          onSort={(sort) => void navigate({ to: '.', search: changed(search, { sort }), replace: true })}
+          {...sorted}
           onOpen={({ traceId, spanId }) =>
             void navigate({ to: '/trace/$traceId', params: { traceId }, search: { ...link, span: spanId } })
           }
@@ -130,7 +132,7 @@ function columnsOf(
           search={{ ...link, span: spanId }}
           title={name}
         >
-          <bdi>{name === '' ? '(no name)' : name}</bdi>
+          <bdi>{shownName(name)}</bdi>
         </Link>
       ),
     },

@@ -6,6 +6,7 @@ import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
+import { shownName } from '../frame/names.ts'
 import { carried, type Search } from '../frame/search.ts'
 import { count, duration } from '../numbers/format.ts'
 import { clock as clockTime, dayName, fraction, sameDay, toMs, utcNanos } from '../time/format.ts'
@@ -140,7 +141,7 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
           search={search}
           title={`${trace.rootService}: ${trace.rootName}`}
         >
-          <bdi>{trace.rootName === '' ? '(no name)' : trace.rootName}</bdi>
+          <bdi>{shownName(trace.rootName)}</bdi>
         </Link>
         <span className="list-service">
           <Swatch service={trace.rootService} />

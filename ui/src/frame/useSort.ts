@@ -1,8 +1,8 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { changed } from '../frame/search.ts'
+import { changed } from './search.ts'
 
-/** How the table on the page is sorted: as the URL says, else `byDefault`. */
-export function useSort(byDefault: string): { sort: string; onSort: (sort: string) => void } {
+/** How the table on the page is sorted: as the URL says, else `byDefault`, else as its rows come. */
+export function useSort(byDefault?: string): { sort: string | undefined; onSort: (sort: string) => void } {
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
   return {

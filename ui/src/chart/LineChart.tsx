@@ -4,6 +4,7 @@ import uPlot from 'uplot'
 import type { Palette } from '../design/palette.ts'
 import { clock, utc } from '../time/format.ts'
 import { axisLook, timeAxis } from './axes.ts'
+import { lonelyPoints } from './lonely.ts'
 import { draggedTime, usePlot, type PlotOptions } from './usePlot.ts'
 
 export interface Line {
@@ -96,7 +97,7 @@ function options(palette: Palette, props: () => Props, hover: (hovered: Hovered 
         stroke: colourOf(colour),
         width: 1.5,
         ...(dashed === true ? { dash: [4, 3] } : {}),
-        points: { show: props().times.length < 4 },
+        points: { show: false, filter: (chart: uPlot, line: number) => lonelyPoints(chart.data[line] ?? []) },
       })),
     ],
     hooks: {

@@ -7,7 +7,7 @@ import type { TableColumn } from '../design/table.ts'
 import { shownName } from '../frame/names.ts'
 import type { Search } from '../frame/search.ts'
 import { duration } from '../numbers/format.ts'
-import type { Row } from './rows.ts'
+import { half, type Row } from './rows.ts'
 
 /** Deeper calls are not moved further to the right: their names would leave the page. */
 const mostIndent = 24
@@ -25,8 +25,8 @@ export function columnsOf(answer: CompareAnswer, link: Search): TableColumn<Row>
         const one = row[id]
         if (one === null) return <span className="list-none">–</span>
         return (
-          <span className={one.errors > 0 ? 'list-error' : 'number'} title={`${round(one.errors)} failed`}>
-            {one.errors > 0 && <Icon name="error" size={12} />}
+          <span className={one.errors >= half ? 'list-error' : 'number'} title={`${round(one.errors)} failed`}>
+            {one.errors >= half && <Icon name="error" size={12} />}
             {round(one.calls)}
           </span>
         )

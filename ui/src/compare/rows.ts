@@ -20,8 +20,8 @@ export function rowsOf({ paths }: CompareAnswer): Row[] {
 /** Of the longer trace: less is what any two traces differ by. */
 const noticed = 0.01
 
-/** Of calls and errors: of a mean there are parts. */
-const half = 0.5
+/** Of calls and errors: of a mean there are parts, and less is rounded away. */
+export const half = 0.5
 
 /** Only one has it, it fails in one, or much of the difference in time is its own. */
 export function differing({ a, b, moreSelf }: Row, answer: CompareAnswer | undefined): boolean {

@@ -10,12 +10,11 @@ import { shownName } from '../frame/names.ts'
 import { carried, type Search } from '../frame/search.ts'
 import { useSort } from '../frame/useSort.ts'
 import { figureColumns, shareColumn } from '../services/figureColumns.tsx'
-import { typeNames } from '../topology/graph.ts'
+import { neighbours, typeNames } from '../topology/graph.ts'
 import { Part } from './Part.tsx'
 
 interface Call extends TopologyEdge {
   readonly other: TopologyNode
-  readonly incoming: boolean
 }
 
 /** Who calls a service, and whom it calls: services, databases, topics and hosts. */
@@ -33,8 +32,8 @@ export function Calls({ service, busyNanos }: { service: string; busyNanos: numb
       isEmpty={({ edges }) => edges.length === 0}
     >
       {(answer) => {
-        const calls = callsOf(answer, service)
-        const [made, taken] = [calls.filter(({ incoming }) => !incoming), calls.filter(({ incoming }) => incoming)]
+        const { incoming, outgoing } = neighbours(answer, `service:${service}`)
+        const [made, taken] = [withOther(answer, outgoing, 'target'), withOther(answer, incoming, 'source')]
         return (
           <div className="service-two">
             <section className="service-half" aria-label="Calls">
@@ -81,13 +80,11 @@ export function Calls({ service, busyNanos }: { service: string; busyNanos: numb
   )
 }
 
-function callsOf({ nodes, edges }: TopologyAnswer, service: string): Call[] {
-  const centre = `service:${service}`
+function withOther({ nodes }: TopologyAnswer, edges: readonly TopologyEdge[], end: 'source' | 'target'): Call[] {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   return edges.flatMap((edge) => {
-    const incoming = edge.target === centre && edge.source !== centre
-    const other = byId.get(incoming ? edge.source : edge.target)
-    return other === undefined ? [] : [{ ...edge, other, incoming }]
+    const other = byId.get(edge[end])
+    return other === undefined ? [] : [{ ...edge, other }]
   })
 }
 

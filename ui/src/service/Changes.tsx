@@ -193,7 +193,8 @@ function columnsOf(
     (['a', 'b'] as const).map((which) => ({
       id: `${id} ${which}`,
       label: `${title} ${(which === 'a' ? a : b).label}`,
-      width: 'minmax(var(--col-figure), 1fr)',
+      title: `${title} ${(which === 'a' ? a : b).label}`,
+      width: `minmax(calc(${id === 'requests' ? 1.5 : 1} * var(--col-figure)), 1fr)`,
       number: true,
       cell: (row) => {
         const side = row[which]

@@ -13,7 +13,7 @@ import { part } from '../frame/part.ts'
 import { carried, changed } from '../frame/search.ts'
 import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
-import { around, toneColours } from './graph.ts'
+import { around, sizeText, toneColours } from './graph.ts'
 import { Graph } from './Graph.tsx'
 import { NodePanel } from './NodePanel.tsx'
 import { ServicePick } from './ServicePick.tsx'
@@ -111,7 +111,7 @@ export function TopologyPage() {
         <span className="muted" role="status">
           {data !== undefined &&
             many > 0 &&
-            `${many} nodes, ${shown?.edges.length} edges${focus === undefined ? '' : ' around this one'}${data.more ? '; the busiest, more exist' : ''}`}
+            `${sizeText(many, shown?.edges.length ?? 0)}${focus === undefined ? '' : ' around this one'}${data.more ? '; the busiest, more exist' : ''}`}
         </span>
       </div>
       {search.q !== undefined && (

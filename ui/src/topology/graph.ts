@@ -79,6 +79,10 @@ function xOn(from: Point, to: Point, t: number): number {
   return u ** 3 * from.x + 3 * u * t * middle + t ** 3 * to.x
 }
 
+/** How large a graph is, in words. */
+export const sizeText = (nodes: number, edges: number): string =>
+  `${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${edges} ${edges === 1 ? 'edge' : 'edges'}`
+
 /** With more edges than this, labels stand only on those of the node in question. */
 export const mostLabels = 24
 

@@ -4,7 +4,7 @@ import { Choice } from '../design/Choice.tsx'
 import { Empty } from '../design/State.tsx'
 import { count, duration, share, text } from '../numbers/format.ts'
 import { Graph } from '../topology/Graph.tsx'
-import { failing, type Words } from '../topology/graph.ts'
+import { failing, sizeText, type Words } from '../topology/graph.ts'
 import { asTopology, callGraphOf, type CallGraph } from './calls.ts'
 import type { ViewProps } from './TraceView.tsx'
 
@@ -34,7 +34,7 @@ export function CallsView({ model, figures, selected, view, actions, change }: V
           />
         </div>
         <span className="muted" role="status">
-          {`${graph.nodes.length} nodes, ${graph.edges.length} edges`}
+          {sizeText(graph.nodes.length, graph.edges.length)}
           {graph.left > 0 && `; the ones with most self time of ${text(count(graph.nodes.length + graph.left))}`}
         </span>
       </div>

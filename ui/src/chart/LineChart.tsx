@@ -97,7 +97,12 @@ function options(palette: Palette, props: () => Props, hover: (hovered: Hovered 
         stroke: colourOf(colour),
         width: 1.5,
         ...(dashed === true ? { dash: [4, 3] } : {}),
-        points: { show: false, filter: (chart: uPlot, line: number) => lonelyPoints(chart.data[line] ?? []) },
+        points: {
+          show: false,
+          size: 4,
+          fill: colourOf(colour),
+          filter: (chart: uPlot, line: number) => lonelyPoints(chart.data[line] ?? []),
+        },
       })),
     ],
     hooks: {

@@ -72,7 +72,7 @@ export function columnsOf(answer: CompareAnswer, link: Search): TableColumn<Row>
       id: 'difference',
       label: 'Difference',
       title: 'How much more time A spends in it, with all that it calls',
-      width: 'calc(1.6 * var(--col-duration))',
+      width: 'calc(1.4 * var(--col-duration))',
       number: true,
       sort: ({ more }) => Math.abs(more),
       cell: ({ more }) => (

@@ -1,6 +1,6 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useQuery } from '@tanstack/react-query'
-import { useMemo } from 'react'
+import { useMemo, type ReactNode } from 'react'
 import type { RequestFigures } from '../../../query-api/types.ts'
 import { groupsQuestion, serviceInstancesQuestion, topologyQuestion, type Window } from '../api/questions.ts'
 import { both, useQuestion } from '../api/useQuestion.ts'
@@ -189,18 +189,24 @@ function columnsOf(
   a: Side,
   b: Side,
 ): TableColumn<Change>[] {
-  const figure = (id: string, title: string, of: (side: RequestFigures) => React.ReactNode): TableColumn<Change>[] =>
-    (['a', 'b'] as const).map((which) => ({
-      id: `${id} ${which}`,
-      label: `${title} ${(which === 'a' ? a : b).label}`,
-      title: `${title} ${(which === 'a' ? a : b).label}`,
-      width: `minmax(calc(${id === 'requests' ? 1.5 : 1} * var(--col-figure)), 1fr)`,
+  const figure = (id: string, title: string, of: (side: RequestFigures) => ReactNode): TableColumn<Change> => {
+    const one = (side: RequestFigures | undefined): ReactNode =>
+      side === undefined || side.requests === 0 ? <span className="list-none">–</span> : of(side)
+    const label = `${title} ${a.label}, ${b.label}`
+    return {
+      id,
+      label,
+      title: label,
+      width: 'minmax(calc(1.9 * var(--col-figure)), 1fr)',
       number: true,
-      cell: (row) => {
-        const side = row[which]
-        return side === undefined || side.requests === 0 ? <span className="list-none">–</span> : of(side)
-      },
-    }))
+      cell: (row) => (
+        <span className="service-sides">
+          <span>{one(row.a)}</span>
+          <span className="muted">{one(row.b)}</span>
+        </span>
+      ),
+    }
+  }
   return [
     {
       id: 'name',
@@ -232,9 +238,9 @@ function columnsOf(
         </span>
       ),
     },
-    ...figure('requests', 'Requests', ({ requests }) => <Figure shown={count(requests)} />),
-    ...figure('errors', 'Errors', ({ errors, requests }) => <Figure shown={share(errors, requests)} />),
-    ...figure('p50', 'p50', ({ p50 }) => (p50 === null ? '–' : <Figure shown={duration(p50)} />)),
-    ...figure('p99', 'p99', ({ p99 }) => (p99 === null ? '–' : <Figure shown={duration(p99)} />)),
+    figure('requests', 'Requests', ({ requests }) => <Figure shown={count(requests)} />),
+    figure('errors', 'Errors', ({ errors, requests }) => <Figure shown={share(errors, requests)} />),
+    figure('p50', 'p50', ({ p50 }) => (p50 === null ? '–' : <Figure shown={duration(p50)} />)),
+    figure('p99', 'p99', ({ p99 }) => (p99 === null ? '–' : <Figure shown={duration(p99)} />)),
   ]
 }

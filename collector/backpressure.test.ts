@@ -32,6 +32,9 @@ test.for<[code: ErrorCode, http: number, grpc: number]>([
   expect(answer.headers['grpc-status']).toBe(String(grpc))
   expect(detailsOf(answer)).toMatchObject({ code: grpc, message: 'not now' })
   expect(detailsOf(answer).retryAfter).toBeGreaterThanOrEqual(1)
+  // Where Python's exporter looks for it: `retry_delay` alone, of whole seconds and more.
+  const retryInfo = Buffer.from(String(answer.headers['google.rpc.retryinfo-bin']), 'base64')
+  expect([...retryInfo.subarray(0, 1), retryInfo[2]]).toEqual([0x0a, 0x08])
   expect(await to.figures('weft_collector_spans_accepted_total')).toEqual({ 'transport=http': 0, 'transport=grpc': 0 })
   expect(await inflight(to)).toBe(0)
 })

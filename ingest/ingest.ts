@@ -14,7 +14,7 @@ import type { SetAside } from './set-aside.ts'
 
 export interface IngestOptions {
   /** Opened and closed by the caller, around this. */
-  readonly queue: QueueReader
+  readonly queue: Pick<QueueReader, 'assignments'>
   readonly store: BlockWriter
   /** Called `maxBuilders` times at most. */
   readonly newBuilder: () => BlockBuilder

@@ -51,23 +51,32 @@ export function rpcStatus(encoding: Encoding, code: number, message: string, ret
   }
   writeString(status, 0x12, message)
   if (delay) {
-    const duration = new ByteWriter(32)
-    if (delay.seconds !== 0) {
-      writeVarint(duration, 0x08)
-      writeInt64(duration, delay.seconds)
-    }
-    if (delay.nanos !== 0) {
-      writeVarint(duration, 0x10)
-      writeVarint(duration, delay.nanos)
-    }
-    const retryInfo = new ByteWriter(32)
-    writeMessage(retryInfo, 0x0a, duration)
     const any = new ByteWriter(96)
     writeString(any, 0x0a, retryInfoType)
-    writeMessage(any, 0x12, retryInfo)
+    writeMessage(any, 0x12, retryInfoOf(delay))
     writeMessage(status, 0x1a, any)
   }
   return written(status)
+}
+
+/** google.rpc.RetryInfo by itself; fractions of seconds are allowed. */
+export function retryInfo(retryAfterSeconds: number): Uint8Array {
+  return written(retryInfoOf(durationOf(retryAfterSeconds)))
+}
+
+function retryInfoOf({ seconds, nanos }: Duration): ByteWriter {
+  const duration = new ByteWriter(32)
+  if (seconds !== 0) {
+    writeVarint(duration, 0x08)
+    writeInt64(duration, seconds)
+  }
+  if (nanos !== 0) {
+    writeVarint(duration, 0x10)
+    writeVarint(duration, nanos)
+  }
+  const info = new ByteWriter(32)
+  writeMessage(info, 0x0a, duration)
+  return info
 }
 
 interface Duration {

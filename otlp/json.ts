@@ -25,11 +25,11 @@ import { refuse } from './wire.ts'
  * lone surrogates and bytes that are not UTF-8 become U+FFFD.
  *
  * @returns memory of its own, in which nothing was checked that `checkTraces` checks.
- * @throws AppError TOO_LARGE beyond `maxBodyBytes`; BAD_INPUT that says what is wrong at which byte: no JSON, another type than the field's, out of its
+ * @throws AppError TOO_LARGE beyond `maxBytes`; BAD_INPUT that says what is wrong at which byte: no JSON, another type than the field's, out of its
  * range, values nested deeper than `maxDepth`, ignored ones deeper than `maxIgnoredDepth`.
  */
-export function tracesFromJson(body: Uint8Array): Uint8Array {
-  if (body.length > maxBodyBytes) throw new AppError('TOO_LARGE', `body of more than ${maxBodyBytes} bytes`)
+export function tracesFromJson(body: Uint8Array, maxBytes = maxBodyBytes): Uint8Array {
+  if (body.length > maxBytes) throw new AppError('TOO_LARGE', `body of more than ${maxBytes} bytes`)
   const c = new JsonCursor(body)
   dead.length = 0
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) c.pos = 3

@@ -8,12 +8,24 @@ import { traceRequestTypeWithStrings } from './otlp-oracle.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 
-/** JSON.parse with the integers that a double cannot hold as their digits. */
+/** JSON.parse with the integers that a double cannot hold as their digits, however they are written (`12e17` is one). */
 export function parseJson(text: string): unknown {
   return JSON.parse(text, (_, value: unknown, context?: { source?: string }) => {
-    const source = context?.source
-    return typeof value === 'number' && source !== undefined && /^-?\d{16,}$/.test(source) ? source : value
+    if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+    return digitsOf(context?.source ?? '') ?? value
   })
+}
+
+/** The digits of a JSON number without a fraction that has at most 40 of them, else undefined. */
+function digitsOf(source: string): string | undefined {
+  const [, sign = '', whole = '', fraction = '', power = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? []
+  const exponent = Number(power) - fraction.length
+  if (whole === '' || Math.abs(exponent) > 40) return undefined
+  const digits = BigInt(whole + fraction)
+  const scale = 10n ** BigInt(Math.abs(exponent))
+  if (exponent >= 0) return `${sign}${digits * scale}`
+  return digits % scale === 0n ? `${sign}${digits / scale}` : undefined
 }
 
 /** The request in protobufjs' plain form: strings as strings, 64-bit integers as decimal strings, bytes as base64. */

@@ -1,4 +1,4 @@
-import { rpcStatus } from '../../otlp/answers.ts'
+import { retryInfo, rpcStatus } from '../../otlp/answers.ts'
 import { retryAfterSeconds, type Refusal } from '../refusal.ts'
 
 export const ok = '0'
@@ -8,7 +8,10 @@ const maxMessageLength = 1_024
 const plainMessage = /^[\x20-\x24\x26-\x7e]*$/
 const encoder = new TextEncoder()
 
-/** The trailers of a refused call: status, message, and google.rpc.Status, with RetryInfo where it may be repeated. */
+/**
+ * The trailers of a refused call: status, message, and google.rpc.Status, with RetryInfo where it may be repeated; and that
+ * RetryInfo once more as a trailer of its own, which is where Python's exporter looks for it.
+ */
 export function refusalTrailers(refusal: Refusal): Record<string, string> {
   const after = refusal.code === 'OVERLOADED' || refusal.code === 'UNAVAILABLE' ? retryAfterSeconds() : undefined
   const message = refusal.message.slice(0, maxMessageLength).toWellFormed()
@@ -17,6 +20,7 @@ export function refusalTrailers(refusal: Refusal): Record<string, string> {
     'grpc-status': String(refusal.grpc),
     'grpc-message': percentEncoded(message),
     'grpc-status-details-bin': Buffer.from(details).toString('base64'),
+    ...(after === undefined ? {} : { 'google.rpc.retryinfo-bin': Buffer.from(retryInfo(after)).toString('base64') }),
   }
 }
 

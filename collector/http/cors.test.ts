@@ -32,6 +32,7 @@ test.for([
   })
   const sent = await send(listed.http, { headers: { ...protobuf, origin }, body: spansOf(1) })
   expect([sent.status, sent.headers['access-control-allow-origin'], sent.headers.vary]).toEqual([200, origin, 'Origin'])
+  expect(sent.headers['access-control-expose-headers']).toBe('retry-after')
 })
 
 test.for([
@@ -64,6 +65,7 @@ test('every origin, when told so, but never with credentials', async () => {
     headers: { origin: 'https://any.example', ...preflight },
   })
   expect(headers['access-control-allow-origin']).toBe('*')
+  expect(headers['access-control-expose-headers']).toBe('retry-after')
   expect(headers['access-control-allow-credentials']).toBeUndefined()
 })
 

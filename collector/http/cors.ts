@@ -6,6 +6,8 @@ const localOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/
 const headerList = /^[!#$%&'*+.^_`|~0-9a-z-]+(, ?[!#$%&'*+.^_`|~0-9a-z-]+)*$/i
 const maxHeaderList = 1_024
 const usualHeaders = 'content-type, content-encoding, authorization, x-api-key, traceparent, tracestate, baggage'
+// Without it a page's exporter is not shown when to try again, and comes back in its own time.
+const exposedHeaders = 'retry-after'
 // Two hours: the most that Chromium keeps.
 const maxAgeSeconds = '7200'
 
@@ -26,11 +28,12 @@ export class Cors {
       void reply
         .header('access-control-allow-origin', origin)
         .header('access-control-allow-credentials', 'true')
+        .header('access-control-expose-headers', exposedHeaders)
         .header('vary', 'Origin')
       return true
     }
     if (this.#allowed.has('*')) {
-      void reply.header('access-control-allow-origin', '*')
+      void reply.header('access-control-allow-origin', '*').header('access-control-expose-headers', exposedHeaders)
       return true
     }
     void reply.header('vary', 'Origin')

@@ -23,6 +23,16 @@ function requestOf(...spans: object[]): Uint8Array {
   return encode([{ scopeSpans: [{ spans: spans.map((span) => ({ ...ids, ...span })) }] }])
 }
 
+/** The request, of one group of spans, with this as its resource, as encoded. */
+function withResource(request: Uint8Array, resource: Uint8Array): Uint8Array {
+  const { resourceSpans } = traceRequestTypeWithStrings.decode(request) as unknown as {
+    resourceSpans: { scopeSpans: object[] }[]
+  }
+  const rest = traceRequestTypeWithStrings.root.lookupType('ResourceSpans').encode(resourceSpans[0]!).finish()
+  const group = Buffer.concat([Buffer.from([0x0a, resource.length]), resource, rest])
+  return Buffer.concat([Buffer.from([0x0a, group.length]), group])
+}
+
 function insert(builder: ReturnType<typeof createBlockBuilder>): void {
   for (const block of builder.take()) clickhouse.insert(block)
 }
@@ -159,6 +169,21 @@ test('a resource has one row in a block for each tenant, and the same id whereve
     "acme	11557666893772825454
     other	7502023230646521038"
   `)
+})
+
+test("a service's name that comes in two parts is its own, whatever comes in parts after it", () => {
+  // AnyValue is a message: one that occurs twice is merged, the last string counts.
+  const inParts = (key: string, ...values: string[]) => {
+    const field = (tag: number, bytes: Uint8Array) => Buffer.from([tag, bytes.length, ...bytes])
+    const text = (value: string) => field(0x12, field(0x0a, Buffer.from(value)))
+    return field(0x0a, Buffer.concat([field(0x0a, Buffer.from(key)), ...values.map(text)]))
+  }
+  const resource = Buffer.concat([inParts('service.name', '', 'cart'), inParts('other', 'one', 'three')])
+  const builder = createBlockBuilder()
+  builder.add(recordOf(withResource(requestOf({ name: 'n' }), resource)), partition, 0n)
+  insert(builder)
+  expect(clickhouse.query('SELECT service FROM t.spans')).toBe('cart')
+  expect(clickhouse.query("SELECT service, attributes['other'] FROM t.resources")).toBe('cart\tthree')
 })
 
 test('bytes tells about what the blocks weigh', () => {

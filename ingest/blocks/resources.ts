@@ -48,7 +48,9 @@ export class ResourceReader {
   private slots = new Int32Array(256)
   /** Of each row, its service in the dictionary of `spans`. */
   private services: number[] = []
-  private readonly service = new Part()
+  /** The name of the service of the resource being read, in the dictionaries of both tables. */
+  private serviceOfSpans = 0
+  private serviceOfResources = 0
   private readonly string = new Part()
   private readonly value = new Part()
   private named = false
@@ -107,7 +109,7 @@ export class ResourceReader {
   }
 
   private add(resource: Part, schemaUrl: Part, origin: Origin, tenant: number): number {
-    const { resources: t, spans, json } = this
+    const { resources: t, json } = this
     t.table.room()
     const row = t.table.rows
     const { bytes, start, end } = resource
@@ -115,9 +117,8 @@ export class ResourceReader {
     t.attributes.offsets.end(row)
     appendAttributesJson(json.begin(), bytes, start, end, resourceTag.attributes, 1)
     json.appendTo(t.attributesOtlp.strings)
-    const { view, start: from, end: to } = this.service
-    this.services[row] = spans.service.dictionary.find(view, from, to)
-    t.service.ids[row] = t.service.dictionary.find(view, from, to)
+    this.services[row] = this.serviceOfSpans
+    t.service.ids[row] = this.serviceOfResources
     t.tenant.ids[row] = tenant
     t.receivedAt.fill64(origin.receivedAt, row, row + 1)
     t.resourceId.words[row * 2] = this.hash[0]!
@@ -133,12 +134,12 @@ export class ResourceReader {
     return row
   }
 
-  // Into the map as text, the service's name into `service`. Returns the dropped count.
+  // Into the map as text; what the service is called is looked up at once, as a merged value stands where the next one
+  // that is merged will stand. Returns the dropped count.
   private attributes(resource: Part): number {
     const { bytes, start, end } = resource
     const c = new Cursor(bytes, start, end)
     let dropped = 0
-    this.service.set(unknownService.bytes, unknownService.view, 0, unknownService.bytes.length)
     this.named = false
     while (c.pos < end) {
       const tag = readTag(c)
@@ -149,7 +150,14 @@ export class ResourceReader {
       } else if (tag === resourceTag.droppedAttributesCount) dropped = readVarint(c)
       else skipField(c, tag, resourceLevel)
     }
+    if (!this.named) this.name(unknownService.view, 0, unknownService.bytes.length)
     return dropped
+  }
+
+  private name(view: DataView, from: number, to: number): void {
+    this.named = true
+    this.serviceOfSpans = this.spans.service.dictionary.find(view, from, to)
+    this.serviceOfResources = this.resources.service.dictionary.find(view, from, to)
   }
 
   private attribute(resource: Part, start: number, end: number): void {
@@ -181,8 +189,7 @@ export class ResourceReader {
     const { start: from, end: to } = this.string
     attributes.values.strings.append(value.view, from, to)
     if (!this.named && to > from && Buffer.compare(bytes.subarray(key, keyEnd), serviceName) === 0) {
-      this.named = true
-      this.service.set(value.bytes, value.view, from, to)
+      this.name(value.view, from, to)
     }
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as timer } from 'node:timers/promises'
 import type { Log } from '../../base/log.ts'
 import { AppError, messageOf } from '../../base/errors.ts'
 
@@ -11,23 +12,20 @@ export interface Timing {
 
 export const defaultTiming: Timing = { deadlineMs: 60_000, firstPauseMs: 100, longestPauseMs: 5_000 }
 
-/** Rejects with the signal's reason when it aborts first. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason as Error)
-      return
-    }
-    const aborted = () => {
-      clearTimeout(timer)
-      reject(signal.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', aborted)
-      resolve()
-    }, ms)
-    signal.addEventListener('abort', aborted, { once: true })
-  })
+/**
+ * Settles when so much time has gone by, never before. Rejects with the signal's reason when it aborts first.
+ *
+ * A timer counts whole milliseconds and may end within the last one: who then looks whether it is time finds that it is not.
+ */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + ms
+  let left = ms
+  do {
+    // Aborted, it rejects with an error of its own.
+    await timer(Math.ceil(left), undefined, { signal }).catch(() => {})
+    signal.throwIfAborted()
+    left = end - performance.now()
+  } while (left > 0)
 }
 
 /** Pauses that double; the first is told apart so that a fault is logged once, not at each try. */

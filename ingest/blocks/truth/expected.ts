@@ -1,5 +1,5 @@
 import { promoted } from '../../../store/schema/promoted.ts'
-import { traceRequestType } from '../../../test/otlp-oracle.ts'
+import { traceRequestTypeEntitiesUnread as traceRequestType } from '../../../test/otlp-oracle.ts'
 import type { Row } from './clickhouse.ts'
 import { partition } from './records.ts'
 

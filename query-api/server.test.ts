@@ -177,7 +177,16 @@ describe('a caller that goes away', () => {
 
 describe('every question', () => {
   test('has its tenant bound, and limits of rows, bytes and time', async () => {
-    const paths = ['services', 'services/a/operations', 'traces', 'topology', 'attributes', 'attributes/values?key=a']
+    const paths = [
+      'services',
+      'services/a/operations',
+      'traces',
+      'topology',
+      'topology/groups?key=a',
+      'chains?from=a&to=b',
+      'attributes',
+      'attributes/values?key=a',
+    ]
     for (const path of paths) expect((await get(`/api/${path}`)).status).toBe(200)
     await get(`/api/traces/${'1'.repeat(32)}`)
     expect(reader.asked.length).toBeGreaterThan(8)

@@ -13,9 +13,11 @@ import { securityHeaders } from './http/headers.ts'
 import { hostAllowed } from './http/hosts.ts'
 import { onlyGet } from './http/methods.ts'
 import { Slots } from './http/slots.ts'
+import { agentRoutes } from './routes/agent.ts'
 import { compareRoutes } from './routes/compare.ts'
 import type { RouteContext, TraceSlots } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
+import { fileRoutes } from './routes/files.ts'
 import { listRoutes } from './routes/lists.ts'
 import { ownRoutes } from './routes/own.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -37,6 +39,8 @@ export interface QueryApiOptions {
   readonly allowedHosts?: readonly string[]
   /** Folder of the built UI. */
   readonly uiFolder?: string
+  /** Folder of the packed agent for Node.js. */
+  readonly agentFolder?: string
   /** Text of GET /metrics, Prometheus' exposition format; without it, that of `metrics`. */
   readonly metricsText?: () => Promise<string>
   /** Health of the roles, shown by GET /api/health. */
@@ -151,7 +155,7 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     const paths = new Set<string>()
     scope.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, response: answers }
-      paths.add(route.url)
+      if (route.method !== 'POST') paths.add(route.url)
     })
     serviceRoutes(scope, context)
     traceRoutes(scope, context)
@@ -160,6 +164,7 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     compareRoutes(scope, context)
     topologyRoutes(scope, context)
     attributeRoutes(scope, context)
+    await scope.register(async (files) => fileRoutes(files, context))
     await scope.register(async (tempo) => tempoRoutes(tempo, context))
     ownRoutes(scope, context, {
       config: {
@@ -172,6 +177,7 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
       status: options.status ?? (() => Promise.resolve({})),
     })
     scope.get('/api/openapi.json', { schema: { hide: true, querystring: query({}) } }, () => scope.swagger())
+    if (options.agentFolder !== undefined) agentRoutes(scope, options.agentFolder)
     onlyGet(scope, [...paths])
   })
   if (options.uiFolder === undefined) {

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import { silentLog } from '../base/log.ts'
+import type { Store } from '../store/client.ts'
 import type { Query, Reader } from '../store/contract.ts'
 import { startTestStore } from '../store/embedded/testing.ts'
 import { createQueryApi, type QueryApi, type QueryApiOptions } from './server.ts'
@@ -12,6 +13,8 @@ export interface QuestionStore {
   insert(table: 'spans' | 'resources', rows: readonly object[]): Promise<void>
   /** Any statement without an answer. */
   run(sql: string): Promise<void>
+  /** What those need who write themselves. */
+  readonly store: Store
   /** The rows of any question. */
   rows(sql: string): Promise<unknown[][]>
   close(): Promise<void>
@@ -35,6 +38,7 @@ export async function openQuestionStore(): Promise<QuestionStore> {
     return text
   }
   return {
+    store: server.store,
     asked,
     reader: {
       ping: (signal) => reader.ping(signal),

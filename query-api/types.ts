@@ -46,8 +46,26 @@ export interface RequestFigures {
   p99: NanosText | null
 }
 
+/**
+ * Whether the spans of an application's own proxies (docs/proxies.md) are told as the application's, once, or as spans
+ * like all others.
+ */
+export type Proxies = 'folded' | 'shown'
+
+/** What is answered from sums where the window is wide, and from the spans themselves where it is not. */
+export interface Summed {
+  /** How far percentiles may be from the exact ones, as a part of them; 0: they are exact. All counts are exact. */
+  relativeError: number
+}
+
+/** What is told with an application's proxies folded into it, or with all spans as they are. */
+export interface Folded {
+  /** null: no proxy sent a span, so there is nothing to fold. */
+  proxies: Proxies | null
+}
+
 /** GET /api/services */
-export interface ServicesAnswer extends Window {
+export interface ServicesAnswer extends Window, Summed, Folded {
   /** Every service with a span in the window, most requests first. */
   services: ServiceRow[]
   /** More services exist than are listed. */
@@ -60,7 +78,7 @@ export interface ServiceRow extends RequestFigures {
 }
 
 /** GET /api/services/{name}/operations */
-export interface OperationsAnswer extends Window {
+export interface OperationsAnswer extends Window, Summed {
   service: string
   /** Every span name of the service, most requests first; `requests` is 0 for those that serve nobody. */
   operations: OperationRow[]
@@ -76,10 +94,10 @@ export interface OperationRow extends RequestFigures {
 }
 
 /** GET /api/services/{name}: its requests over time. */
-export interface ServiceAnswer extends Window {
+export interface ServiceAnswer extends Window, Summed, Folded {
   service: string
   step: NanosText
-  /** The end of each step, which holds (time - step, time]; the figures below by place in it. */
+  /** The end of each step, which holds (time - step, time], from sums [time - step, time); the figures below by place in it. */
   times: TimeText[]
   spans: number[]
   requests: number[]
@@ -124,6 +142,86 @@ export interface ServiceStatement extends RequestFigures {
   /** With its literals taken out; the span's name where no statement was sent. */
   statement: string
   /** A name of its spans. */
+  operation: string
+  totalNanos: number
+  slowestTraceId: string
+}
+
+/** GET /api/services/{name}/queues */
+export interface ServiceQueuesAnswer extends Window {
+  service: string
+  /** Those that take most time together first. */
+  queues: ServiceQueue[]
+  more: boolean
+}
+/** What a service does with the messages of one topic or queue; `requests` are its spans of it. */
+export interface ServiceQueue extends RequestFigures {
+  system: string
+  /** '' where the spans name only the system. */
+  destination: string
+  /** `send`, `receive`, `process`, …; '' where nothing tells. */
+  operation: string
+  totalNanos: number
+  slowestTraceId: string
+}
+
+/** GET /api/services/{name}/critical */
+export interface ServiceCriticalAnswer extends Window {
+  service: string
+  /** The span name of the requests; null for all. */
+  operation: string | null
+  /** In the window, with times that make sense. */
+  requests: number
+  /** Those of the slowest twentieth that were looked at. */
+  slow: CriticalGroup
+  /** Those of the middle half that were looked at. */
+  ordinary: CriticalGroup
+  /** What costs the slow ones most beyond the ordinary ones first. */
+  parts: CriticalPart[]
+  more: boolean
+}
+export interface CriticalGroup {
+  /** How many were looked at. */
+  requests: number
+  meanNanos: NanosText | null
+  /** Durations of what is counted among them; `toNanos` null for no limit. */
+  fromNanos: NanosText
+  toNanos: NanosText | null
+}
+/** Time on critical paths that spans of one service, name and kind have for themselves. */
+export interface CriticalPart {
+  service: string
+  name: string
+  /** OTLP: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  kind: number
+  /**
+   * `own`: code of the service asked for; `service`: of another; `database`, `queue`: in a call of one; `outside`: in a
+   * call of what sends no spans; `call`: in a call beside what its callee's spans cover, such as the way there and back.
+   */
+  what: 'own' | 'service' | 'database' | 'queue' | 'outside' | 'call'
+  /** Of databases and queues: `postgresql`, `kafka`, …; '' where none is named. */
+  system: string
+  /** Mean of all requests that were looked at, whether it stands on their path or not. */
+  slowNanos: number
+  ordinaryNanos: number
+  /** Requests on whose path it stands. */
+  slowOn: number
+  ordinaryOn: number
+  /** Where it stands longest, in a slow one if there is one. */
+  traceId: string
+  spanId: string
+}
+
+/** GET /api/services/{name}/hosts */
+export interface ServiceHostsAnswer extends Window {
+  service: string
+  /** Those that take most time together first. */
+  hosts: ServiceHost[]
+  more: boolean
+}
+/** Calls of a host that sent no span of them, by the name of the calling span; `requests` are the calls. */
+export interface ServiceHost extends RequestFigures {
+  host: string
   operation: string
   totalNanos: number
   slowestTraceId: string
@@ -374,8 +472,19 @@ export interface TraceAnswer {
   cycles: string[]
   /** The chain that the trace's duration hangs on, in order of time: earliest first, without overlap. */
   criticalPath: CriticalPathSegment[]
-  /** Estimated clock differences between services that call each other. Times are shown as sent, never corrected. */
+  /** Estimated clock differences between services that call each other. */
   clockSkews: ClockSkew[]
+  /** Whose times all figures of this answer are made of: `corrected` only where that was asked for and moves something. */
+  clocks: Clocks
+  /** What correcting the clocks moves, in this answer or in one on corrected clocks. */
+  clockCorrections: ClockCorrection[]
+  /**
+   * `folded`: roots, missing parents, critical path, services and all figures but counts are made without the spans that are
+   * folded into others; only where that was asked for and there are some.
+   */
+  proxies: Proxies
+  /** How many spans folding leaves out, in this answer or in one with proxies folded. */
+  proxySpans: number
   services: TraceServiceFigures[]
   resources: OtlpResource[]
   scopes: OtlpScope[]
@@ -400,11 +509,29 @@ export interface ClockSkew {
   /** Spans it was estimated from. */
   spans: number
 }
+/** Times as they were sent, or brought onto the clocks of the root spans by the estimated differences. */
+export type Clocks = 'sent' | 'corrected'
+export interface ClockCorrection {
+  service: string
+  /** Added to the times of its spans: what the clocks differ on the way from the root, summed up. */
+  shiftNanos: NanosText
+  spans: number
+}
 export interface TraceServiceFigures extends TraceService {
   startTimeUnixNano: TimeText
   /** From its earliest start to its latest end. */
   durationNanos: NanosText
   selfTimeNanos: NanosText
+}
+
+/** POST /api/file */
+export interface FileAnswer {
+  /** In the order of the file. */
+  traces: TraceAnswer[]
+  /** The file has more than are told. */
+  more: boolean
+  /** Spans that were left out, because their ids are none. */
+  rejectedSpans: number
 }
 
 /** A span in the names of OTLP/JSON, exactly as sent, plus what rebuilding adds. */
@@ -447,6 +574,13 @@ export interface TraceSpan {
   missingParent: boolean
   /** Estimated clock difference to its parent's service (see ClockSkew); null where none was found. */
   skewNanos: NanosText | null
+  /** Add this to the times as sent for those that the figures are made of; '0' unless clocks are corrected. */
+  shiftNanos: NanosText
+  /**
+   * The span of the application that tells the same as this one of its proxy; '' for none, and where proxies are shown. Its
+   * self time is the proxy's: of a SERVER span its duration without the application's, of a CLIENT span also the way there.
+   */
+  foldedInto: string
   /** How often it was sent. */
   copies: number
 }
@@ -496,7 +630,7 @@ export interface OtlpScope {
 // ---------------------------------------------------------------------------------------------- topology
 
 /** GET /api/topology */
-export interface TopologyAnswer extends Window {
+export interface TopologyAnswer extends Window, Summed, Folded {
   /** The service asked for, whose neighbourhood this is; null for all. */
   service: string | null
   nodes: TopologyNode[]
@@ -526,6 +660,67 @@ export interface TopologyEdge extends RequestFigures {
   target: string
   /** Durations of the calls added up. */
   totalNanos: number
+}
+
+/** GET /api/topology/groups */
+export interface ServiceGroupsAnswer extends Window {
+  /** The resource attribute asked for. */
+  key: string
+  services: ServiceGroup[]
+  /** More services exist than are listed: those of most spans. */
+  more: boolean
+}
+export interface ServiceGroup {
+  service: string
+  /** What most of its spans have; null where none has the attribute. */
+  value: string | null
+  /** How many different values its spans have. */
+  values: number
+  /** Spans with `value`, of all that it sent. */
+  spansOfValue: number
+  spans: number
+}
+
+/** GET /api/chains */
+export interface CallChainsAnswer extends Window {
+  from: string
+  to: string
+  by: 'services' | 'operations'
+  /** Those of most calls first. */
+  chains: CallChain[]
+  /** More chains exist than are listed. */
+  more: boolean
+  /** Traces that have a chain. */
+  traces: number
+  /** The newest of `tracesOfBoth`. */
+  tracesLookedAt: number
+  /** Traces with spans of both services, whether one called the other or not. */
+  tracesOfBoth: number
+  /** Still more have both: the newest were counted. */
+  moreTraces: boolean
+}
+/** A way from one service to another. Percentiles and errors are those of the last step: of the requests that entered it. */
+export interface CallChain {
+  /** From the first service to the last, at least two. */
+  steps: ChainStep[]
+  calls: number
+  errors: number
+  traces: number
+  p50: NanosText
+  p90: NanosText
+  p99: NanosText
+  /** Durations of the last step's requests added up; those at the same time count each. */
+  totalNanos: number
+  /** Durations of the first step's requests added up, each once. */
+  fromTotalNanos: number
+  /** Of the last step's longest request. */
+  slowestTraceId: string
+  slowestSpanId: string
+}
+export interface ChainStep {
+  service: string
+  /** The span by which the service was entered; null where only services are told apart. */
+  operation: string | null
 }
 
 // ---------------------------------------------------------------------------------------------- suggestions

@@ -1,8 +1,7 @@
-import type { Component } from '../base/component.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from './client.ts'
 import { dayOf, daysKept, dropDay, noteDropped } from './days.ts'
-import { createSweeping } from './sweeping.ts'
+import { createSweeping, type Sweeping } from '../base/sweeping.ts'
 
 export interface AgeRetentionOptions {
   readonly store: Store
@@ -14,17 +13,12 @@ export interface AgeRetentionOptions {
   readonly now?: () => number
 }
 
-export interface AgeRetention extends Component {
-  /** Looks now, and drops what must go. */
-  sweep(signal: AbortSignal): Promise<void>
-}
-
 /**
  * Forgets the days of receipt that are older than `retentionDays`, in a store whose disks are somebody else's: a server
  * or a cluster, there on all servers at once. Any number of processes may do this side by side: dropping a day that is
  * gone does nothing. (The embedded store's also looks after its disk: retention.ts.)
  */
-export function createAgeRetention(options: AgeRetentionOptions): AgeRetention {
+export function createAgeRetention(options: AgeRetentionOptions): Sweeping {
   const { store, retentionDays, log } = options
   const now = options.now ?? Date.now
   const sweep = async (signal: AbortSignal): Promise<void> => {
@@ -36,23 +30,11 @@ export function createAgeRetention(options: AgeRetentionOptions): AgeRetention {
       await noteDropped(store, day, 'age', signal)
     }
   }
-  const sweeping = createSweeping({
+  return createSweeping({
     sweep,
     everyMs: options.everyMs ?? 600_000,
     withinMs: 300_000,
     failed: 'days that are too old could not be dropped; trying again',
     log,
   })
-
-  return {
-    sweep,
-    open(signal) {
-      signal.throwIfAborted()
-      // Nobody waits for it.
-      void sweeping.start()
-      return Promise.resolve()
-    },
-    close: () => sweeping.stop(),
-    health: () => sweeping.health(),
-  }
 }

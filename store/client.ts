@@ -4,7 +4,7 @@ import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type Cluster, clusterSettings, onCluster, systemTable } from './cluster.ts'
 import { type Access, clientOf, type Connected, connect, firstWell, waitAt } from './connection.ts'
-import type { BlockWriter, Reader, Schema } from './contract.ts'
+import type { BlockWriter, Query, Reader, Schema, Statements } from './contract.ts'
 import { identifier } from './embedded/sql-text.ts'
 import { isServersFault, setupError } from './errors.ts'
 import { createReader } from './reader.ts'
@@ -29,7 +29,7 @@ export interface StoreOptions extends Access {
 }
 
 /** ClickHouse, behind the contracts of those who need it. */
-export interface Store {
+export interface Store extends Statements {
   readonly writer: BlockWriter
   readonly reader: Reader
   readonly schema: Schema
@@ -74,12 +74,13 @@ export function createStore(options: StoreOptions): Store {
     ping,
     systemTable: (name) => systemTable(cluster, name),
   }
-  /** Our statements do the same when they are run again: one that a server did not take may be another's. */
+  /** At another server, too, when one did not take it, `most` times at most. */
   const run = async (
     sql: string,
-    params: Readonly<Record<string, string | number | bigint>>,
+    params: Query<unknown>['params'],
     signal: AbortSignal | undefined,
     settings: CommandSettings,
+    most = servers.all.length,
     clientAt: (server: Connected) => ClickHouseClient = ({ client }) => client,
   ) => {
     for (let tries = 1; ; tries++) {
@@ -99,12 +100,13 @@ export function createStore(options: StoreOptions): Store {
         const error = setupError(waiting?.signal.aborted ? waiting.signal.reason : thrown, signal)
         if (!isServersFault(error, signal)) throw error
         servers.failed(server)
-        if (tries >= servers.all.length) throw error
+        if (tries >= most) throw error
       } finally {
         waiting?.end()
       }
     }
   }
+  // These do the same when they are run again.
   const command: Store['command'] = (sql, params = {}, signal, settings = {}) => run(sql, params, signal, settings)
   const schema = createSchema({
     reader,
@@ -120,7 +122,7 @@ export function createStore(options: StoreOptions): Store {
       }
       try {
         const sql = `CREATE DATABASE IF NOT EXISTS ${identifier(database)}${onCluster(cluster)}`
-        await run(sql, {}, signal, {}, anywhere)
+        await run(sql, {}, signal, {}, undefined, anywhere)
       } finally {
         await Promise.all(opened.map((client) => client.close()))
       }
@@ -137,6 +139,7 @@ export function createStore(options: StoreOptions): Store {
     schema,
     cluster,
     command,
+    once: (sql, params, signal) => run(sql, params, signal, {}, 1),
     ping,
     async close() {
       await Promise.all(servers.all.map((server) => server.close()))

@@ -22,6 +22,6 @@ export const clusterConfig: Pick<TestStoreOptions, 'moreConfig'> = {
 export const withoutKeeper = (sql: string): string =>
   sql
     .replace(` ON CLUSTER '${testCluster}'`, '')
-    .replace(/ENGINE = Replicated(\w*)\('[^']*', '[^']*'\)/, 'ENGINE = $1()')
+    .replace(/ENGINE = Replicated(\w*)\('[^']*', '[^']*'(?:, (\w+))?\)/, 'ENGINE = $1($2)')
     .replace(/\breplicated_deduplication_window = /, 'non_replicated_deduplication_window = ')
     .replace(/, replicated_deduplication_window_seconds = \d+/, '')

@@ -72,6 +72,14 @@ export interface Reader {
   systemTable(name: 'parts'): string
 }
 
+export interface Statements {
+  /**
+   * Runs a statement without a result, once and at one server. Rejects as `Reader.select` does, and FORBIDDEN when the user
+   * may not; what it was to do may be done all the same.
+   */
+  once(sql: string, params: Query<unknown>['params'], signal: AbortSignal): Promise<void>
+}
+
 export interface Schema {
   /** The version that the database is at; 0 is an empty one. */
   current(signal?: AbortSignal): Promise<number>

@@ -14,8 +14,8 @@ export interface Day {
   readonly bytes: bigint
 }
 
-/** Tables that are cut in days of receipt. */
-const tables = ['spans', 'resources', 'set_aside'] as const
+/** Tables that are cut in days: of receipt, but `rollups`, whose days are those of the spans' own times. */
+const tables = ['spans', 'resources', 'set_aside', 'rollups'] as const
 
 export const dayOf = (milliseconds: number) => new Date(milliseconds).toISOString().slice(0, 10)
 
@@ -35,8 +35,7 @@ export async function daysKept({ reader, cluster }: Store, signal: AbortSignal):
       bytes: BigInt(bytes as string),
     }),
   }
-  const days: Day[] = []
-  for await (const rows of reader.select(query, signal)) days.push(...rows)
+  const days = (await Array.fromAsync(reader.select(query, signal))).flat()
   return days.filter(({ day }) => /^\d{4}-\d{2}-\d{2}$/.test(day))
 }
 

@@ -1,11 +1,10 @@
 import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Component } from '../base/component.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from './client.ts'
 import { type Day, dayOf, daysKept, dropDay, noteDropped, type Reason } from './days.ts'
-import { createSweeping } from './sweeping.ts'
+import { createSweeping, type Sweeping } from '../base/sweeping.ts'
 
 export interface RetentionOptions {
   readonly store: Store
@@ -21,11 +20,6 @@ export interface RetentionOptions {
   readonly now?: () => number
   /** Free bytes of the volume; for tests. */
   readonly volume?: () => Promise<{ readonly free: number }>
-}
-
-export interface Retention extends Component {
-  /** Looks now, and drops what must go. */
-  sweep(signal: AbortSignal): Promise<void>
 }
 
 /** Enough for the reservations of one day's drops, and for the notes. */
@@ -44,7 +38,7 @@ const todaysOverrun = 1.2
  * have: a ballast file is kept for that, given up first and made again when there is room. The note in `dropped_days`
  * comes after the drop, when there is room for it too, and is tried again on later sweeps.
  */
-export function createRetention(options: RetentionOptions): Retention {
+export function createRetention(options: RetentionOptions): Sweeping {
   const { store, folder, retentionDays, maxDisk, log } = options
   const now = options.now ?? Date.now
   const volume =
@@ -108,21 +102,12 @@ export function createRetention(options: RetentionOptions): Retention {
     await keepBallast()
   }
 
-  const sweeping = createSweeping({
+  return createSweeping({
     sweep,
     everyMs: options.everyMs ?? 60_000,
     withinMs: 120_000,
     failed: 'the oldest days could not be dropped; trying again',
+    waits: true,
     log,
   })
-
-  return {
-    sweep,
-    async open(signal) {
-      signal.throwIfAborted()
-      await sweeping.start()
-    },
-    close: () => sweeping.stop(),
-    health: () => sweeping.health(),
-  }
 }

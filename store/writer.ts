@@ -39,9 +39,7 @@ export function createWriter({ servers, cluster, folder }: WriterOptions): Block
   const lenient = createReader(servers, cluster && clusterSettings.everyReplica)
 
   async function rowsOf<Row>(query: Query<Row>, signal: AbortSignal, reader = truth): Promise<Row[]> {
-    const found: Row[] = []
-    for await (const rows of reader.select(query, signal)) for (const row of rows) found.push(row)
-    return found
+    return (await Array.fromAsync(reader.select(query, signal))).flat()
   }
 
   /**

@@ -1,6 +1,6 @@
-import { all, stream, type Asker } from '../questions/ask.ts'
-import { around, aroundParams, inTraces, timesMakeSense } from '../questions/spans.ts'
-import { skeletonColumns, skeletonDecoder } from '../questions/trace-skeleton.ts'
+import { all, type Asker } from '../questions/ask.ts'
+import { around, aroundParams, timesMakeSense } from '../questions/spans.ts'
+import { skeletonsOf } from '../questions/trace-skeleton.ts'
 import type { SkeletonSpan } from '../trace/skeleton.ts'
 import { contextsOf, type Contexts } from './paths.ts'
 
@@ -30,20 +30,10 @@ export async function typicalTraces(asker: Asker, traceId: string, of: Contexts)
   })
   if (ids.length === 0) return []
   const traces = new Map<string, SkeletonSpan[]>()
-  const { decode } = skeletonDecoder()
-  const batches = stream(asker, {
-    name: 'typical_skeletons',
-    sql: `SELECT lower(hex(trace_id)), ${skeletonColumns} FROM spans
-      WHERE ${around} AND ${inTraces}
-      LIMIT ${maxRows}`,
-    params: { from, to, traceIds: ids },
-    maxRows,
-    decode: ([id, ...row]): readonly [string, SkeletonSpan] => [String(id), decode(row)],
-  })
   let rows = 0
-  for await (const batch of batches) {
+  for await (const batch of skeletonsOf(asker, ids, { from, to }, maxRows)) {
     rows += batch.length
-    for (const [id, span] of batch) {
+    for (const { traceId: id, span } of batch) {
       const trace = traces.get(id)
       if (trace === undefined) traces.set(id, [span])
       else trace.push(span)

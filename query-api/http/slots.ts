@@ -1,4 +1,12 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../base/errors.ts'
+
+/** Holds a place until the answer is sent, or the caller has gone. Rejects as `Slots.take`. */
+export async function holdPlace(slots: Slots, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const leave = await slots.take(request.signal)
+  if (reply.raw.closed) leave()
+  else reply.raw.once('close', leave)
+}
 
 /** Lets so many in at a time: what bounds the memory of answers that are held or built as a whole. */
 export class Slots {

@@ -48,9 +48,7 @@ export function stream<Row>(asker: Asker, question: Question<Row>): AsyncIterabl
 
 /** All rows at once, for answers that are small by their LIMIT. */
 export async function all<Row>(asker: Asker, question: Question<Row>): Promise<Row[]> {
-  const rows: Row[] = []
-  for await (const batch of stream(asker, question)) for (const row of batch) rows.push(row)
-  return rows
+  return (await Array.fromAsync(stream(asker, question))).flat()
 }
 
 /** The rows in batches, asked for at once and not only when they are wanted; abort the asker's signal when they never are. */

@@ -6,7 +6,7 @@ import { attributeMaps, namesOf, promotedPlace, wasMoved, type AttributeFilter }
 import { inWindow, windowParams } from './spans.ts'
 
 /** Spans that are looked at for suggestions: enough to see every key in use, and quick over any window. */
-export const looksAt = 1_000_000
+export const looksAt = 500_000
 
 interface Asked {
   readonly window: TimeWindow

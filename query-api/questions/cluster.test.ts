@@ -1,5 +1,7 @@
+import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentLog } from '../../base/log.ts'
+import { createRollup } from '../../rollup/rollup.ts'
 import { createStore, type Store } from '../../store/client.ts'
 import { clusterConfig, testCluster, withoutKeeper } from '../../store/cluster-for-test.ts'
 import { someSpans } from '../../store/embedded/spans-for-test.ts'
@@ -7,6 +9,8 @@ import { startTestStore, type TestStore } from '../../store/embedded/testing.ts'
 import { latestVersion } from '../../store/schema/migrate.ts'
 import { type FaultProxy, startFaultProxy } from '../../test/fault-proxy.ts'
 import type { QueryApi } from '../server.ts'
+import { meshed, sidecars } from './proxies-for-test.ts'
+import { rowOf } from './testing.ts'
 import { openQueryApi } from '../testing.ts'
 
 // The same spans in the tables of one server and in those of a cluster: every question has the same answer. A user of the
@@ -33,6 +37,7 @@ async function open(isCluster: boolean): Promise<Side> {
   })
   await store.schema.migrate(latestVersion, AbortSignal.timeout(30_000))
   await fill(server)
+  await sumUp(store)
   way.settings = { readonly: '2' }
   return { server, way, store, api: await openQueryApi({ reader: store.reader }) }
 }
@@ -56,6 +61,39 @@ async function fill(server: TestStore): Promise<void> {
     })
     if (!response.ok) throw new Error(await response.text())
   }
+  await fillMesh(server)
+}
+
+/** Sidecars of another name, an hour and a half before the other spans. */
+async function fillMesh(server: TestStore): Promise<void> {
+  const { spans, resources: made } = meshed(sidecars('shop.default', 'stock'))
+  const rows = {
+    resources: made.map(({ id, ...more }) => ({ tenant: 'default', resource_id: String(id), ...more })),
+    spans: spans.map((span) => rowOf({ ...span, start: span.start + 81_000_000_000_000n }, '2026-01-01 22:30:00')),
+  }
+  for (const [table, each] of Object.entries(rows)) {
+    const response = await fetch(`${server.url}/?database=weft&distributed_foreground_insert=1`, {
+      method: 'POST',
+      headers: { 'x-clickhouse-user': 'weft', 'x-clickhouse-key': server.secret },
+      body: `INSERT INTO ${table} FORMAT JSONEachRow ${each.map((row) => JSON.stringify(row)).join('\n')}`,
+    })
+    if (!response.ok) throw new Error(await response.text())
+  }
+}
+
+async function sumUp({ reader, ...statements }: Store): Promise<void> {
+  let now = Date.parse('2026-01-02T02:00:00Z')
+  const rollup = createRollup({
+    reader,
+    statements,
+    owns: () => true,
+    log: silentLog,
+    metrics: new Registry(),
+    now: () => now,
+  })
+  await rollup.sweep(never)
+  now += 300_000
+  await rollup.sweep(never)
 }
 
 beforeAll(async () => {
@@ -71,6 +109,8 @@ afterAll(async () => {
 })
 
 const window = 'start=1767311990000000000&end=1767312600000000000'
+const mesh = 'start=2026-01-01T22:20:00Z&end=2026-01-01T22:50:00Z'
+const wide = 'start=2026-01-01T22:00:00Z&end=2026-01-02T02:00:00Z'
 const q = (text: string) => `${window}&q=${encodeURIComponent(text)}`
 const attribute = (text: string) => `attribute=${encodeURIComponent(text)}`
 
@@ -90,6 +130,23 @@ test.each([
   ['services', `/api/services?${window}`, 'service-3'],
   ['operations', `/api/services/service-3/operations?${window}`, 'GET /op/'],
   ['topology', `/api/topology?${window}`, 'service:service-3'],
+  ['services from sums', `/api/services?${wide}`, '"relativeError":0.01'],
+  ['operations from sums', `/api/services/service-3/operations?${wide}`, 'GET /op/'],
+  ['a service over time from sums', `/api/services/service-3?${wide}`, '"relativeError":0.01'],
+  ['topology from sums', `/api/topology?${wide}`, 'service:service-3'],
+  ['services behind sidecars', `/api/services?${mesh}`, '"name":"shop","spans":12,"requests":3'],
+  ['a service behind a sidecar', `/api/services/shop?${mesh}`, '"proxies":"folded"'],
+  ['operations behind a sidecar', `/api/services/shop/operations?${mesh}`, '"name":"GET","spans":3'],
+  ['hosts of a service behind a sidecar', `/api/services/shop/hosts?${mesh}`, '"hosts":[]'],
+  ['instances behind a sidecar', `/api/services/shop/instances?${mesh}`, '"requests":3'],
+  ['topology with sidecars', `/api/topology?${mesh}`, '"source":"service:shop","target":"service:stock","requests":3'],
+  [
+    'topology with sidecars from sums',
+    `/api/topology?${wide}`,
+    '"source":"service:shop","target":"service:stock","requests":3',
+  ],
+  ['topology with sidecars shown', `/api/topology?${mesh}&proxies=shown`, 'service:shop.default'],
+  ['topology with sidecars shown, from sums', `/api/topology?${wide}&proxies=shown`, 'service:shop.default'],
   ['newest traces', `/api/traces?${window}&limit=5`, 'traceId'],
   ['slowest traces', `/api/traces?${window}&order=slowest&limit=5`, 'traceId'],
   ['by an attribute of spans', `/api/traces?${window}&${attribute('url.path=/op/7')}`, 'traceId'],
@@ -127,7 +184,8 @@ test('what is kept, with the bytes of every shard', async () => {
 
 test("the Collector's views read the cluster's tables", async () => {
   const ask = async ({ server }: Side) => {
-    const sql = `SELECT count(), uniqExact(TraceId), uniqExact(ResourceAttributes['host.name']) FROM weft.otel_traces`
+    const sql = `SELECT count(), uniqExact(TraceId), uniqExact(ResourceAttributes['host.name']) FROM weft.otel_traces
+      WHERE startsWith(ServiceName, 'service-')`
     const headers = { 'x-clickhouse-user': 'weft', 'x-clickhouse-key': server.secret }
     return (await fetch(server.url, { method: 'POST', body: sql, headers })).text()
   }

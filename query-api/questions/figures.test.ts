@@ -9,7 +9,8 @@ import type { Asker } from './ask.ts'
 import { operations } from './operations.ts'
 import { services } from './services.ts'
 import { dataLength, dataStart, openFilled, randomData, type TestSpan } from './testing.ts'
-import { marginNanos, topology } from './topology.ts'
+import { marginNanos } from '../../rollup/calls.ts'
+import { topology } from './topology.ts'
 
 // The truth is computed here in plain loops, from the words of the design, without SQL.
 
@@ -103,6 +104,7 @@ describe.each(windows)('from $start to $end', (window) => {
     const filter = onlyFilter(parseSearch(query))
     const condition = filter && thatMatch(await filterCondition(asker, filter, window), window)
     const answered = await topology(asker, window, undefined, condition)
+    expect(await topology(asker, window, undefined, condition, { mostRare: 0 })).toEqual(answered)
     const expected = topologyOf(window, matches)
     const edges = answered.edges.map(({ source, target, ...figures }) => [`${source} → ${target}`, figures] as const)
     expect(Object.fromEntries(edges)).toEqual(expected.edges)

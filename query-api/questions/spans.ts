@@ -1,13 +1,9 @@
+import { isError, isRequest, timesMakeSense } from '../../store/schema/words.ts'
 import type { RequestFigures } from '../types.ts'
 import type { TimeWindow } from '../http/times.ts'
 
-// The words of the design as SQL over one row of `spans`, so that every question means the same by them.
+export { databaseInstance, isError, isRequest, timesMakeSense } from '../../store/schema/words.ts'
 
-/** A SERVER or CONSUMER span, or an INTERNAL span that is a root. */
-export const isRequest = '(kind IN (2, 5) OR (kind = 1 AND parent_span_id = 0))'
-export const isError = '(status = 2)'
-/** 0 < start <= end as sent: only then is `duration_ns` a measurement. */
-export const timesMakeSense = '(start_ns > 0 AND end_shift_ns = 0)'
 export const inWindow = 'tenant = {tenant:String} AND start_ns >= {start:UInt64} AND start_ns < {end:UInt64}'
 /** A column of 8 little-endian bytes as hex, '' for 0. */
 export const spanIdHex = (column: string): string =>
@@ -17,8 +13,31 @@ export const spanIdHex = (column: string): string =>
 export const figuresOf = (condition: string): string => `countIf(${condition}) AS requests,
   countIf(${condition} AND ${isError}) AS errors, countIf(${condition} AND ${timesMakeSense}) AS measured,
   quantilesExactIf(0.5, 0.9, 0.99)(duration_ns, ${condition} AND ${timesMakeSense}) AS quantiles`
-/** The figures of a set of spans' requests. */
-export const figures = figuresOf(isRequest)
+
+/**
+ * SQL: the spans of a condition, for FROM, with what figures are made of; and which of them are requests.
+ *
+ * @param request where that is more than `isRequest`: looked up once for each span, and not for each figure
+ */
+export const requestsOf = (
+  condition: string,
+  request?: string,
+): { readonly spans: string; readonly request: string } =>
+  request === undefined
+    ? { spans: `spans WHERE ${condition}`, request: isRequest }
+    : {
+        spans: `(SELECT service, name, resource_id, start_ns, duration_ns, end_shift_ns, status, ${request} AS request
+    FROM spans WHERE ${condition})`,
+        request: 'request',
+      }
+
+/** The same columns with what other groups can be merged with, in place of the percentiles. */
+export const figureStatesOf = (condition: string): string => `countIf(${condition}) AS requests,
+  countIf(${condition} AND ${isError}) AS errors, countIf(${condition} AND ${timesMakeSense}) AS measured,
+  quantilesExactStateIf(0.5, 0.9, 0.99)(duration_ns, ${condition} AND ${timesMakeSense}) AS quantiles`
+/** The figures of groups that have those columns. */
+export const mergedFigures = `sum(requests) AS requests, sum(errors) AS errors, sum(measured) AS measured,
+  quantilesExactMerge(0.5, 0.9, 0.99)(quantiles) AS quantiles`
 
 /** Reads what `figuresOf` selects, beginning at column `at`. */
 export function decodeFigures(row: readonly unknown[], at: number, window: TimeWindow): RequestFigures {
@@ -63,10 +82,6 @@ export const joinResources = `LEFT ANY JOIN (SELECT resource_id, any(attributes)
 
 /** Statuses of a span as the store has them. */
 export const statusCodes = { unset: 0, ok: 1, error: 2 } as const
-
-/** The database that a span names: its address and namespace, '' where it names neither. `of`: a table's name and a dot. */
-export const databaseInstance = (of = ''): string =>
-  `concat(${of}server_address, if(${of}server_address != '' AND ${of}db_namespace != '', '/', ''), ${of}db_namespace)`
 
 export const windowParams = (window: TimeWindow): { start: string; end: string } => ({
   start: window.start.toString(),

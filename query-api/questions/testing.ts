@@ -22,6 +22,7 @@ export interface TestSpan {
   /** By the very name it was sent with. */
   readonly attributes: Readonly<Record<string, Sent>>
   readonly resource: number
+  readonly scope?: string
 }
 
 export interface TestResource {
@@ -71,6 +72,7 @@ export function rowOf(span: TestSpan, receivedAt = '2026-01-01 00:00:00'): objec
     moved,
     ...Object.fromEntries(Object.entries(maps).map(([type, map]) => [`attributes_${type}`, map])),
     resource_id: String(span.resource),
+    ...(span.scope === undefined ? {} : { scope_name: span.scope }),
   }
 }
 

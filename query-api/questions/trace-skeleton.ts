@@ -1,7 +1,7 @@
 import { AppError } from '../../base/errors.ts'
 import type { SkeletonSpan } from '../trace/skeleton.ts'
 import { stream, type Asker } from './ask.ts'
-import { spanIdHex, timesMakeSense } from './spans.ts'
+import { around, inTraces, spanIdHex, timesMakeSense } from './spans.ts'
 
 /** Rows of one trace that are put together at most; each takes some 300 bytes of this process while it is. */
 export const maxTraceRows = 1_000_000
@@ -80,4 +80,39 @@ export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skel
     throw new AppError('TOO_LARGE', `the trace has more than ${maxTraceRows} spans, too many to put together`)
   }
   return { rows, scopes }
+}
+
+/** A span of one of several traces, and what was asked for besides. */
+export interface SpanOfTrace {
+  readonly traceId: string
+  readonly span: SkeletonSpan
+  readonly more: readonly unknown[]
+}
+
+/**
+ * The small part of the spans of several traces in batches, copies included, in no order; of all together at most so many.
+ *
+ * @param within what `aroundParams` gives
+ * @param more columns to be read besides
+ */
+export function skeletonsOf(
+  asker: Asker,
+  traceIds: readonly string[],
+  within: { readonly from: string; readonly to: string },
+  maxRows: number,
+  more: readonly string[] = [],
+): AsyncIterable<readonly SpanOfTrace[]> {
+  const { decode } = skeletonDecoder()
+  return stream(asker, {
+    name: 'trace_skeletons',
+    sql: `SELECT ${[skeletonColumns, 'lower(hex(trace_id))', ...more].join(', ')} FROM spans
+      WHERE ${around} AND ${inTraces} LIMIT ${maxRows}`,
+    params: { ...within, traceIds },
+    maxRows,
+    decode: (row): SpanOfTrace => ({
+      traceId: String(row[skeletonColumnCount]),
+      span: decode(row),
+      more: row.slice(skeletonColumnCount + 1),
+    }),
+  })
 }

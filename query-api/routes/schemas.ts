@@ -30,16 +30,49 @@ export const limit = (byDefault: number, most: number) =>
 
 const duration = (which: string) => Type.Optional(text(`${which} 100ms, 1.5s, 250us, or plain nanoseconds.`, 64))
 
-export const windowQuery = query(windowProperties)
+const proxies = Type.Optional(
+  Type.Enum(['folded', 'shown'], {
+    description:
+      'The spans of an application’s own proxies: told as the application’s, once, or as spans like all others (docs/proxies.md).',
+    default: 'folded',
+  }),
+)
+
+export const windowQuery = query({ ...windowProperties, proxies })
+
+export const criticalQuery = query({
+  ...windowProperties,
+  proxies,
+  operation: Type.Optional(text('Only requests of this span name.')),
+})
 
 export const topologyQuery = query({
   ...windowProperties,
+  proxies,
   service: Type.Optional(text('Only this service and its neighbours.')),
   q: Type.Optional(
     text(
       'Only what spans that match did: one pair of braces in TraceQL. A call counts where its calling or its called span matches.',
       maxQueryLength,
     ),
+  ),
+})
+
+export const topologyGroupsQuery = query({
+  ...windowProperties,
+  key: text('A resource attribute: service.namespace, k8s.namespace.name, cloud.region, …'),
+})
+
+export const chainsQuery = query({
+  ...windowProperties,
+  proxies,
+  from: text('The service where the chains begin.'),
+  to: text('The service where they end.'),
+  by: Type.Optional(
+    Type.Enum(['services', 'operations'], {
+      description: 'Chains differ by their services, or also by the operation that each was entered by.',
+      default: 'services',
+    }),
   ),
 })
 
@@ -146,6 +179,16 @@ export const metricsQuery = query({
 const hexTraceId = '[0-9a-fA-F]{32}'
 export const traceParams = Type.Object({
   traceId: Type.String({ description: '32 hex digits.', pattern: `^${hexTraceId}$` }),
+})
+
+export const traceQuery = query({
+  proxies,
+  clocks: Type.Optional(
+    Type.Union([Type.Literal('sent'), Type.Literal('corrected')], {
+      description:
+        '`corrected`: times brought onto the clocks of the root spans, by the estimated differences. Default: as sent.',
+    }),
+  ),
 })
 
 export const compareQuery = query({

@@ -33,8 +33,8 @@ const row = (trace: string, spanId: number | bigint, parent: number, more: objec
   ...more,
 })
 
-async function traceText(trace: string): Promise<string> {
-  const response = await fetch(`${api.url}/api/traces/${idOf(trace)}`)
+async function traceText(trace: string, query = ''): Promise<string> {
+  const response = await fetch(`${api.url}/api/traces/${idOf(trace)}${query}`)
   expect(response.status).toBe(200)
   return response.text()
 }
@@ -194,6 +194,8 @@ describe('a span', () => {
       onCriticalPath: true,
       missingParent: false,
       skewNanos: null,
+      shiftNanos: '0',
+      foldedInto: '',
       copies: 1,
     })
     expect(answer).toMatchObject({ complete: true, spanCount: 1, errorCount: 1, duplicatesRemoved: 0 })
@@ -226,6 +228,33 @@ describe('times that make no sense', () => {
 })
 
 describe('a trace', () => {
+  test('is shown on corrected clocks to who asks for them', async () => {
+    const at = (ns: bigint, length: bigint) => ({ start_ns: String(start + ns), duration_ns: String(length) })
+    await store.insert('spans', [
+      row('clocks', 1, 0, { ...at(1000n, 100n), service: 'front', kind: 3 }),
+      row('clocks', 2, 1, { ...at(910n, 80n), service: 'back', kind: 2 }),
+    ])
+    const { clocks, startTimeUnixNano, durationNanos } = await traceOf('clocks')
+    expect({ clocks, startTimeUnixNano, durationNanos }).toEqual({
+      clocks: 'sent',
+      startTimeUnixNano: String(start + 910n),
+      durationNanos: '190',
+    })
+    const corrected = JSON.parse(await traceText('clocks', '?clocks=corrected')) as TraceAnswer
+    expect(corrected).toMatchObject({
+      clocks: 'corrected',
+      startTimeUnixNano: String(start + 1000n),
+      durationNanos: '100',
+      clockCorrections: [{ service: 'back', shiftNanos: '100', spans: 1 }],
+    })
+    // What was sent stays what was sent.
+    expect(corrected.spans.map((one) => [one.startTimeUnixNano, one.shiftNanos])).toEqual([
+      [String(start + 910n), '100'],
+      [String(start + 1000n), '0'],
+    ])
+    expect((await fetch(`${api.url}/api/traces/${idOf('clocks')}?clocks=wrong`)).status).toBe(400)
+  })
+
   test('shows a span once however often it came, and counts', async () => {
     const again = { received_at: '2024-01-01 00:00:09', _queue_offset: '9', duration_ns: '2000' }
     await store.insert('spans', [

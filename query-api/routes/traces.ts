@@ -6,6 +6,7 @@ import type { Asker } from '../questions/ask.ts'
 import { countSpans, countTraces, findMatching, type Match } from '../questions/search.ts'
 import { windowParams } from '../questions/spans.ts'
 import { summaries } from '../questions/summaries.ts'
+import { jaegerJson } from '../file/jaeger.ts'
 import { answerJson } from '../trace/answer.ts'
 import { otlpJson } from '../trace/otlp.ts'
 import { findTraceql } from '../traceql/run.ts'
@@ -13,7 +14,7 @@ import type { TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
 import { loadTrace } from './load-trace.ts'
 import { readFilters } from './read-filters.ts'
-import { traceParams, tracesQuery, query, type TracesQuery } from './schemas.ts'
+import { traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
 
 export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get<{ Querystring: TracesQuery }>(
@@ -21,27 +22,36 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
     { schema: { summary: 'Search: traces with a span for which all filters hold', querystring: tracesQuery } },
     (request) => search(askerOf(context, request), request.query),
   )
-  app.get<{ Params: Static<typeof traceParams> }>(
+  app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof traceQuery> }>(
     '/api/traces/:traceId',
-    { schema: { summary: 'One trace, put together', params: traceParams, querystring: query({}) } },
+    { schema: { summary: 'One trace, put together', params: traceParams, querystring: traceQuery } },
     async (request, reply) => {
-      const parts = await loadTrace(context, request, reply, request.params.traceId.toLowerCase())
+      const traceId = request.params.traceId.toLowerCase()
+      const parts = await loadTrace(context, request, reply, traceId, { proxies: 'folded', ...request.query })
       return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))
     },
   )
-  app.get<{ Params: Static<typeof traceParams> }>(
-    '/api/traces/:traceId/otlp',
-    { schema: { summary: 'One trace as it was sent, as OTLP/JSON', params: traceParams, querystring: query({}) } },
-    async (request, reply) => {
-      const traceId = request.params.traceId.toLowerCase()
-      const parts = await loadTrace(context, request, reply, traceId)
-      return reply
-        .type('application/json; charset=utf-8')
-        .header('content-disposition', `attachment; filename="trace-${traceId}.otlp.json"`)
-        .send(Readable.from(otlpJson(parts), { objectMode: false }))
-    },
-  )
+  for (const [form, summary, textOf] of downloads) {
+    app.get<{ Params: Static<typeof traceParams> }>(
+      `/api/traces/:traceId/${form}`,
+      { schema: { summary, params: traceParams, querystring: query({}) } },
+      async (request, reply) => {
+        const traceId = request.params.traceId.toLowerCase()
+        const parts = await loadTrace(context, request, reply, traceId)
+        return reply
+          .type('application/json; charset=utf-8')
+          .header('content-disposition', `attachment; filename="trace-${traceId}.${form}.json"`)
+          .send(Readable.from(textOf(parts), { objectMode: false }))
+      },
+    )
+  }
 }
+
+/** One trace for a file. */
+const downloads = [
+  ['otlp', 'One trace as it was sent, as OTLP/JSON', otlpJson],
+  ['jaeger', 'One trace in the JSON of Jaeger’s UI', jaegerJson],
+] as const
 
 async function search(asker: Asker, asked: TracesQuery): Promise<TracesAnswer> {
   const { order = 'newest', limit = 50, count = false } = asked

@@ -25,7 +25,13 @@ beforeAll(async () => {
   await writeFile(join(folder, 'assets', 'index-abc.js.gz'), gzipSync('let x'))
   await writeFile(join(folder, 'icon.svg'), '<svg/>')
   await writeFile(join(folder, '..', 'weft-outside.txt'), 'secret')
-  api = await openQueryApi({ reader: nothing, uiFolder: folder, basePath: '/weft' })
+  await mkdir(join(folder, 'pack'))
+  api = await openQueryApi({
+    reader: nothing,
+    uiFolder: folder,
+    agentFolder: join(folder, 'pack'),
+    basePath: '/weft',
+  })
 })
 afterAll(async () => {
   await api.close(AbortSignal.timeout(5000))
@@ -84,4 +90,15 @@ test('without a built page the API works, and says what to do', async () => {
   expect(page.status).toBe(404)
   expect(await page.text()).toContain('npm run build')
   await bare.close(AbortSignal.timeout(5000))
+})
+
+test('the packed agent is there for npm install, once it is built', async () => {
+  const missing = await fetch(`${api.url}/weft/agents/node.tgz`)
+  expect([missing.status, await missing.text()]).toEqual([404, expect.stringContaining('npm run build')])
+  await writeFile(join(folder, 'pack', 'weft-node-1.2.3.tgz'), 'packed')
+  const packed = await fetch(`${api.url}/weft/agents/node.tgz`)
+  expect(packed.status).toBe(200)
+  expect(packed.headers.get('content-type')).toBe('application/gzip')
+  expect(packed.headers.get('content-disposition')).toContain('weft-node-1.2.3.tgz')
+  expect(await packed.text()).toBe('packed')
 })

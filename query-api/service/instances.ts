@@ -1,7 +1,17 @@
 import type { TimeWindow } from '../http/times.ts'
+import { startsIn } from '../../rollup/calls.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import { decodeFigures, figures, inWindow, joinResources, windowParams } from '../questions/spans.ts'
-import type { ServiceInstance, ServiceInstancesAnswer } from '../types.ts'
+import { foldingOf } from '../questions/proxies.ts'
+import {
+  decodeFigures,
+  figureStatesOf,
+  inWindow,
+  joinResources,
+  mergedFigures,
+  requestsOf,
+  windowParams,
+} from '../questions/spans.ts'
+import type { Proxies, ServiceInstance, ServiceInstancesAnswer } from '../types.ts'
 
 const maxInstances = 500
 
@@ -14,16 +24,24 @@ export async function serviceInstances(
   asker: Asker,
   window: TimeWindow,
   service: string,
+  proxies: Proxies = 'folded',
 ): Promise<ServiceInstancesAnswer> {
+  const folding = await foldingOf(asker, window, undefined, proxies)
+  const ofService = 'service = {service:String}'
+  const { spans, request } = requestsOf(`${inWindow} AND ${ofService}`, folding?.request(startsIn([window]), ofService))
   const rows = await all(asker, {
     name: 'service_instances',
-    sql: `SELECT part.1 AS what, part.2 AS value, count() AS spans, min(start_ns), max(start_ns), ${figures}
+    // Resources are few: looked up for each group of spans, not for each span.
+    sql: `SELECT part.1 AS what, part.2 AS value, sum(spans) AS spans, min(first), max(last), ${mergedFigures}
       FROM (
         SELECT arrayJoin([('version', resource_attributes['service.version']), ('instance', ${instance})]) AS part,
-          start_ns, duration_ns, end_shift_ns, status, kind, parent_span_id
-        FROM spans ${joinResources} WHERE ${inWindow} AND service = {service:String}
+          groups.*
+        FROM (
+          SELECT resource_id, count() AS spans, min(start_ns) AS first, max(start_ns) AS last, ${figureStatesOf(request)}
+          FROM ${spans} GROUP BY resource_id
+        ) AS groups ${joinResources}
       ) GROUP BY what, value ORDER BY requests DESC, spans DESC, value LIMIT ${maxInstances} BY what`,
-    params: { ...windowParams(window), service },
+    params: { ...windowParams(window), ...folding?.params, service },
     maxRows: 2 * maxInstances,
     decode: (row): ServiceInstance & { readonly what: string } => ({
       what: String(row[0]),

@@ -10,9 +10,12 @@ import {
   traceIdOf,
   type TestSpan,
 } from '../questions/testing.ts'
+import { topology } from '../questions/topology.ts'
 import type { QuestionStore } from '../testing.ts'
 import { serviceExceptions } from './exceptions.ts'
+import { serviceHosts } from './hosts.ts'
 import { serviceInstances } from './instances.ts'
+import { serviceQueues } from './queues.ts'
 import { serviceSeries } from './series.ts'
 import { serviceStatements } from './statements.ts'
 
@@ -59,6 +62,45 @@ const statements = [
   statement(4, '', '', 50_000n, 'redis'),
 ]
 
+const carrying = (
+  id: number,
+  kind: number,
+  duration: bigint,
+  attributes: Readonly<Record<string, string>>,
+): TestSpan => ({
+  ...base,
+  id,
+  trace: `carried-${id}`,
+  service: 'mover',
+  name: `GET ${id % 2}`,
+  kind,
+  duration,
+  status: id === 21 ? 2 : 0,
+  attributes: Object.fromEntries(Object.entries(attributes).map(([key, string]) => [key, { string }])),
+})
+const topic = { 'messaging.system': 'kafka', 'messaging.destination.name': 'orders' }
+const messages = [
+  carrying(20, 4, 10n, topic),
+  carrying(21, 4, 30n, { ...topic, 'messaging.operation': 'publish' }),
+  carrying(22, 3, 500n, { ...topic, 'messaging.operation.type': 'receive' }),
+  carrying(23, 5, 7n, { ...topic, 'messaging.operation.type': 'process' }),
+  carrying(24, 4, 1n, { 'messaging.system': 'sqs' }),
+  // A consumer that names no topic takes from none that is known.
+  carrying(25, 5, 9n, { 'messaging.system': 'kafka' }),
+]
+const answered = carrying(34, 3, 99n, { 'server.address': 'inside.example' })
+const calls = [
+  carrying(30, 3, 100n, { 'server.address': 'api.example' }),
+  carrying(32, 3, 300n, { 'url.full': 'https://me:secret@api.example:8443/a?b=c' }),
+  carrying(31, 3, 20n, { 'peer.service': 'partner', 'server.address': 'api.example' }),
+  answered,
+  { ...answered, id: 35, parent: 34, service: 'inside', kind: 2, attributes: {} },
+  // A producer's URL is where its messages go through.
+  carrying(37, 4, 5n, { 'url.full': 'https://broker.example' }),
+  // Neither a database nor a topic is a host.
+  carrying(36, 3, 5n, { 'db.system.name': 'redis', 'server.address': 'cache.example' }),
+]
+
 const stacks = {
   node: 'TypeError: x is undefined\n    at charge (/app/pay.js:10:5)\n    at main (/app/main.js:1:1)',
   python:
@@ -87,7 +129,7 @@ function thrown(
 }
 
 beforeAll(async () => {
-  ;({ store, asker } = await openFilled([...spans, ...statements], resources))
+  ;({ store, asker } = await openFilled([...spans, ...statements, ...messages, ...calls], resources))
   await store.insert('spans', [
     thrown(10, [{ at: 100n, type: 'TypeError', message: 'first', stack: stacks.node }], 1),
     thrown(11, [{ at: 300n, type: 'TypeError', message: 'last', stack: stacks.node }], 2),
@@ -167,6 +209,44 @@ test('statements without their literals, under either name of the convention', a
     ['postgresql', 'db1', 'INSERT orders', 1, 0, 900, '900'],
   ])
   expect(answer.statements[0]?.slowestTraceId).toBe(traceIdOf('extra'))
+})
+
+test('topics by what is done with them, under either name of the convention', async () => {
+  const { queues } = await serviceQueues(asker, window, 'mover')
+  expect(
+    queues.map(({ system, destination, operation, requests, errors, totalNanos, p99 }) =>
+      [system, destination, operation, requests, errors, totalNanos, p99].join(' '),
+    ),
+  ).toEqual([
+    'kafka orders receive 1 0 500 500',
+    'kafka orders send 2 1 40 30',
+    'kafka orders process 1 0 7 7',
+    'sqs  send 1 0 1 1',
+  ])
+  expect(queues[1]?.slowestTraceId).toBe(traceIdOf('carried-21'))
+})
+
+test('hosts that answered with no span of their own, named as in topology', async () => {
+  const { hosts } = await serviceHosts(asker, window, 'mover')
+  expect(hosts.map(({ host, operation, requests, totalNanos }) => [host, operation, requests, totalNanos])).toEqual([
+    ['api.example', 'GET 0', 2, 400],
+    ['partner', 'GET 1', 1, 20],
+  ])
+  for (const service of ['mover', 'svc-0', 'svc-1', 'svc-2', 'svc-3']) {
+    const [own, { nodes, edges }] = await Promise.all([
+      serviceHosts(asker, window, service),
+      topology(asker, window, service),
+    ])
+    const external = new Map(nodes.flatMap(({ id, type, name }) => (type === 'external' ? [[id, name]] : [])))
+    const made = edges.flatMap(({ source, target, requests }): [string, number][] => {
+      const name = external.get(target)
+      return name === undefined || source !== `service:${service}` ? [] : [[name, requests]]
+    })
+    const sums = Map.groupBy(own.hosts, ({ host }) => host)
+    expect(new Map([...sums].map(([host, of]) => [host, of.reduce((sum, { requests }) => sum + requests, 0)]))).toEqual(
+      new Map(made),
+    )
+  }
 })
 
 test('exceptions by type and place in the stack', async () => {

@@ -1,16 +1,23 @@
 import { AppError } from '../../base/errors.ts'
-import type { StoredSpan } from '../questions/trace-details.ts'
 import type { StoredResource } from '../questions/trace-resources.ts'
 import type { StoredScope } from '../questions/trace-skeleton.ts'
 import type { RebuiltTrace } from './rebuild.ts'
 import { spanJson } from './span-json.ts'
+
+/** What was sent of a span. */
+export interface SentSpan {
+  readonly spanId: string
+  readonly copyKey: string
+  /** As the members of an OTLP/JSON Span, without the braces. */
+  readonly json: string
+}
 
 /** What an answer is written from. `details` may hold copies; of each span the one that was rebuilt is written. */
 export interface TraceParts {
   readonly rebuilt: RebuiltTrace
   readonly resources: ReadonlyMap<string, StoredResource>
   readonly scopes: readonly StoredScope[]
-  readonly details: AsyncIterable<readonly StoredSpan[]> | Iterable<readonly StoredSpan[]>
+  readonly details: AsyncIterable<readonly SentSpan[]> | Iterable<readonly SentSpan[]>
 }
 
 /** The text of a `TraceAnswer`, in pieces. An error of the store before the first piece is thrown before it. */
@@ -29,7 +36,7 @@ export async function* answerJson({ rebuilt, resources, scopes, details }: Trace
       // Received since the skeleton was read, or a copy of what is shown.
       if (of === undefined || of.span.copyKey !== sent.copyKey || written.has(sent.spanId)) continue
       const separator = written.size === 0 ? '' : ',\n'
-      texts.push(separator, spanJson(traceId, sent, of, resourceIndex.get(of.span.resourceId) ?? -1))
+      texts.push(separator, spanJson(sent.json, of, resourceIndex.get(of.span.resourceId) ?? -1))
       written.add(sent.spanId)
     }
     yield texts.join('')

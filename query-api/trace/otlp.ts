@@ -2,7 +2,6 @@ import { tracesFromJson } from '../../otlp/json.ts'
 import type { StoredResource } from '../questions/trace-resources.ts'
 import type { StoredScope } from '../questions/trace-skeleton.ts'
 import type { TraceParts } from './answer.ts'
-import { sentJson } from './span-json.ts'
 
 /** Text that is handed on in one piece, about. */
 const pieceLength = 1_000_000
@@ -29,7 +28,6 @@ export async function* otlpProtobuf(parts: TraceParts): AsyncGenerator<Uint8Arra
 
 /** OTLP/JSON ResourceSpans with commas between them. */
 async function* resourceSpans({ rebuilt, resources, scopes, details }: TraceParts): AsyncGenerator<string> {
-  const { traceId } = rebuilt.head
   const written = new Set<string>()
   let groups = new Map<string, { readonly resource: string; readonly scope: number; readonly spans: string[] }>()
   let length = 0
@@ -50,7 +48,7 @@ async function* resourceSpans({ rebuilt, resources, scopes, details }: TracePart
       const key = `${resource} ${scope}`
       let group = groups.get(key)
       if (group === undefined) groups.set(key, (group = { resource, scope, spans: [] }))
-      const text = `{${sentJson(traceId, sent)}}`
+      const text = `{${sent.json}}`
       group.spans.push(text)
       length += text.length
       if (length > pieceLength) yield piece()

@@ -1,8 +1,18 @@
-import type { ClockSkew, CriticalPathSegment, MissingParent, TraceAnswer, TraceServiceFigures } from '../types.ts'
+import type {
+  ClockCorrection,
+  Clocks,
+  ClockSkew,
+  CriticalPathSegment,
+  MissingParent,
+  Proxies,
+  TraceAnswer,
+  TraceServiceFigures,
+} from '../types.ts'
+import { foldedSpans, foldingIn, noProxies, type TraceFolding, type TraceProxies } from './proxies.ts'
 import { criticalPath, type Segment } from './critical-path.ts'
 import { selfTimes } from './self-time.ts'
-import { withoutCopies, type SkeletonSpan } from './skeleton.ts'
-import { clockSkews } from './skew.ts'
+import { byStart, withoutCopies, type SkeletonSpan } from './skeleton.ts'
+import { clockShifts, clockSkews, pairKey, type PairSkew } from './skew.ts'
 import { buildTree, type Tree } from './tree.ts'
 
 /** A trace is complete when nothing of it was received for so long, and no parent is missing. */
@@ -15,6 +25,16 @@ export interface Rebuilt {
   readonly onCriticalPath: boolean
   readonly missingParent: boolean
   readonly skew: bigint | undefined
+  /** What was added to its times. */
+  readonly shift: bigint
+  /** The span that it is folded into, '' for none. */
+  readonly foldedInto: string
+}
+
+/** How a trace is asked for. */
+export interface Asked {
+  readonly clocks?: Clocks | undefined
+  readonly proxies?: Proxies | undefined
 }
 
 export interface RebuiltTrace {
@@ -25,18 +45,39 @@ export interface RebuiltTrace {
 
 /**
  * Puts a trace together from its spans' skeletons, in any order, copies included. Any input has an answer: missing
- * parents, cycles, odd times. `now` is the time of the question, for `complete`.
+ * parents, cycles, odd times. `now` is the time of the question, for `complete`. On corrected clocks all that is made of
+ * times is made of the corrected ones; with proxies folded all but counts is made of the spans that are left.
  */
-export function rebuild(traceId: string, rows: Iterable<SkeletonSpan>, now: bigint): RebuiltTrace {
-  const tree = buildTree(withoutCopies(rows))
+export function rebuild(
+  traceId: string,
+  rows: Iterable<SkeletonSpan>,
+  now: bigint,
+  { clocks = 'sent', proxies = 'shown' }: Asked = {},
+  known: TraceProxies = noProxies,
+): RebuiltTrace {
+  const sent = buildTree(withoutCopies(rows))
+  const folding = foldingIn(sent, known)
+  // Of all spans: a proxy's may be the only ones that tell of both sides of a call to the microsecond.
+  const skews = clockSkews(sent, folding.ownerOf)
+  const shifts = clockShifts(sent, skews, folding.ownerOf)
+  const isCorrected = clocks === 'corrected' && skews.length > 0
+  const whole = isCorrected ? shifted(sent, shifts) : sent
+  const isFolded = proxies === 'folded' && folding.into.size > 0
+  const onWhole = isFolded ? onTree(whole, sent, folding) : folding
+  const tree = isFolded ? buildTree(foldedSpans(whole, onWhole).sort(byStart)) : whole
   const self = selfTimes(tree)
   const path = criticalPath(tree)
-  const skews = clockSkews(tree)
   const { start, end } = extent(tree.spans)
-  const lastReceived = tree.spans.reduce((last, span) => (span.receivedAt > last ? span.receivedAt : last), 0n)
+  const lastReceived = sent.spans.reduce((last, span) => (span.receivedAt > last ? span.receivedAt : last), 0n)
+  const shiftOf = isCorrected
+    ? new Map(sent.spans.map(({ spanId }, index) => [spanId, shifts[index] ?? 0n]))
+    : undefined
   const idOf = (index: number): string => tree.spans[index]?.spanId ?? ''
   return {
-    spans: eachSpan(tree, self, path, skews),
+    spans: new Map([
+      ...(isFolded ? eachFolded(whole, onWhole, shiftOf) : []),
+      ...eachSpan(tree, self, path, skews, shiftOf, folding),
+    ]),
     head: {
       traceId,
       complete: tree.missing.size === 0 && now - lastReceived > settledAfterNanos,
@@ -44,9 +85,9 @@ export function rebuild(traceId: string, rows: Iterable<SkeletonSpan>, now: bigi
       startTimeUnixNano: start.toString(),
       endTimeUnixNano: end.toString(),
       durationNanos: (end - start).toString(),
-      spanCount: tree.spans.length,
-      errorCount: tree.spans.filter((span) => span.error).length,
-      duplicatesRemoved: tree.spans.reduce((sum, span) => sum + span.copies - 1, 0),
+      spanCount: sent.spans.length,
+      errorCount: sent.spans.filter((span) => span.error).length,
+      duplicatesRemoved: sent.spans.reduce((sum, span) => sum + span.copies - 1, 0),
       roots: tree.roots.map(idOf),
       missingParents: [...tree.missing].map(([spanId, children]): MissingParent => ({
         spanId,
@@ -58,12 +99,16 @@ export function rebuild(traceId: string, rows: Iterable<SkeletonSpan>, now: bigi
         startTimeUnixNano: segment.start.toString(),
         endTimeUnixNano: segment.end.toString(),
       })),
+      clocks: isCorrected ? 'corrected' : 'sent',
+      clockCorrections: corrections(sent, shifts),
       clockSkews: skews.map(({ parentService, childService, offset, spans }): ClockSkew => ({
         parentService,
         childService,
         offsetNanos: offset.toString(),
         spans,
       })),
+      proxies: isFolded ? 'folded' : 'shown',
+      proxySpans: folding.into.size,
       services: byService(tree, self),
     },
   }
@@ -73,15 +118,17 @@ function eachSpan(
   tree: Tree,
   self: readonly bigint[],
   path: readonly Segment[],
-  skews: ReturnType<typeof clockSkews>,
+  skews: readonly PairSkew[],
+  shiftOf: ReadonlyMap<string, bigint> | undefined,
+  { ownerOf }: TraceFolding,
 ): Map<string, Rebuilt> {
   const onPath = new Set(path.map((segment) => segment.span))
-  const skewOf = new Map(skews.map((skew) => [JSON.stringify([skew.parentService, skew.childService]), skew.offset]))
+  const skewOf = new Map(skews.map((skew) => [pairKey(skew.parentService, skew.childService), skew.offset]))
   return new Map(
     tree.spans.map((span, index) => {
       const parent = tree.spans[tree.parent[index] ?? -1]
       const skew =
-        parent === undefined || skewOf.size === 0 ? undefined : JSON.stringify([parent.service, span.service])
+        parent === undefined || skewOf.size === 0 ? undefined : pairKey(ownerOf(parent.service), ownerOf(span.service))
       return [
         span.spanId,
         {
@@ -90,10 +137,69 @@ function eachSpan(
           onCriticalPath: onPath.has(index),
           missingParent: tree.missing.has(span.parentSpanId),
           skew: skew === undefined ? undefined : skewOf.get(skew),
+          shift: shiftOf?.get(span.spanId) ?? 0n,
+          foldedInto: '',
         },
       ]
     }),
   )
+}
+
+/** A tree of the same spans at other times has another order: the folding by its indexes. */
+function onTree(whole: Tree, sent: Tree, folding: TraceFolding): TraceFolding {
+  if (whole === sent) return folding
+  const at = new Map(whole.spans.map(({ spanId }, index) => [spanId, index]))
+  const moved = (index: number): number => at.get(sent.spans[index]?.spanId ?? '') ?? -1
+  const into = new Map([...folding.into].map(([proxy, app]) => [moved(proxy), moved(app)]))
+  return { ...folding, into }
+}
+
+/** What is told of the spans that are folded: their own time is that of the tree with all of them. */
+function* eachFolded(
+  whole: Tree,
+  { into }: TraceFolding,
+  shiftOf: ReadonlyMap<string, bigint> | undefined,
+): Generator<readonly [string, Rebuilt]> {
+  const self = selfTimes(whole)
+  for (const [index, app] of into) {
+    const span = whole.spans[index]
+    if (span === undefined) continue
+    yield [
+      span.spanId,
+      {
+        span,
+        selfTime: self[index] ?? 0n,
+        onCriticalPath: false,
+        missingParent: whole.missing.has(span.parentSpanId),
+        skew: undefined,
+        shift: shiftOf?.get(span.spanId) ?? 0n,
+        foldedInto: whole.spans[app]?.spanId ?? '',
+      },
+    ]
+  }
+}
+
+/** The tree with its spans where they are on the clocks of the roots. */
+function shifted(tree: Tree, shifts: readonly bigint[]): Tree {
+  const moved = tree.spans.map((span, index) => {
+    const shift = shifts[index] ?? 0n
+    return shift === 0n ? span : { ...span, start: span.start + shift }
+  })
+  return buildTree(moved.sort(byStart))
+}
+
+/** How many spans of which service are moved by how much, the most spans first. */
+function corrections(tree: Tree, shifts: readonly bigint[]): ClockCorrection[] {
+  const groups = new Map<string, ClockCorrection>()
+  for (const [index, { service }] of tree.spans.entries()) {
+    const shift = shifts[index] ?? 0n
+    if (shift === 0n) continue
+    const key = `${shift} ${service}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { service, shiftNanos: shift.toString(), spans: 1 })
+    else group.spans++
+  }
+  return [...groups.values()].sort((a, b) => b.spans - a.spans)
 }
 
 function byService(tree: Tree, self: readonly bigint[]): TraceServiceFigures[] {

@@ -5,13 +5,13 @@ import type { Rebuilt } from './rebuild.ts'
 // Written as text, not through objects: what the store holds as OTLP/JSON goes through untouched, -0 stays -0, and a
 // trace of 100,000 spans is never in memory as a whole.
 
-/** One span of the answer (`TraceSpan` in types.ts) as JSON text. */
-export function spanJson(traceId: string, sent: StoredSpan, rebuilt: Rebuilt, resource: number): string {
+/** One span of the answer (`TraceSpan` in types.ts) as JSON text; `sent` as of `sentJson`. */
+export function spanJson(sent: string, rebuilt: Rebuilt, resource: number): string {
   const { span } = rebuilt
-  return `{${sentJson(traceId, sent)},"resource":${resource},"scope":${span.scope},"service":${JSON.stringify(span.service)},"receivedAtUnixNano":"${span.receivedAt}","durationNanos":"${span.duration}","invalidTimes":${span.invalidTimes},"selfTimeNanos":"${rebuilt.selfTime}","onCriticalPath":${rebuilt.onCriticalPath},"missingParent":${rebuilt.missingParent},"skewNanos":${rebuilt.skew === undefined ? 'null' : `"${rebuilt.skew}"`},"copies":${span.copies}}`
+  return `{${sent},"resource":${resource},"scope":${span.scope},"service":${JSON.stringify(span.service)},"receivedAtUnixNano":"${span.receivedAt}","durationNanos":"${span.duration}","invalidTimes":${span.invalidTimes},"selfTimeNanos":"${rebuilt.selfTime}","onCriticalPath":${rebuilt.onCriticalPath},"missingParent":${rebuilt.missingParent},"skewNanos":${rebuilt.skew === undefined ? 'null' : `"${rebuilt.skew}"`},"shiftNanos":"${rebuilt.shift}","foldedInto":"${rebuilt.foldedInto}","copies":${span.copies}}`
 }
 
-/** What was sent of a span as the members of an OTLP/JSON Span. */
+/** What was sent of a span as the members of an OTLP/JSON Span, without the braces. */
 export function sentJson(traceId: string, sent: StoredSpan): string {
   return `"traceId":"${traceId}","spanId":"${sent.spanId}","parentSpanId":"${sent.parentSpanId}","traceState":${JSON.stringify(sent.traceState)},"flags":${sent.flags},"name":${JSON.stringify(sent.name)},"kind":${sent.kind},"startTimeUnixNano":"${sent.start}","endTimeUnixNano":"${sent.end}","attributes":${attributesJson(sent)},"droppedAttributesCount":${sent.droppedAttributesCount},"events":${eventsJson(sent)},"droppedEventsCount":${sent.droppedEventsCount},"links":[${sent.linksJson.join(',')}],"droppedLinksCount":${sent.droppedLinksCount},"status":{"code":${sent.statusCode},"message":${JSON.stringify(sent.statusMessage)}}`
 }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { criticalPath } from './critical-path.ts'
+import { rebuild } from './rebuild.ts'
 import { selfTimes } from './self-time.ts'
 import { withoutCopies } from './skeleton.ts'
 import { clockSkews } from './skew.ts'
@@ -163,5 +164,65 @@ describe('clock skew', () => {
   test('is not told within a service, nor from times that make no sense', () => {
     expect(clockSkews(treeOf([client(1000, 1100), { ...server(10, 20), service: 'front' }]))).toEqual([])
     expect(clockSkews(treeOf([client(1000, 1100), { ...server(10, 10), invalidTimes: true }]))).toEqual([])
+  })
+
+  describe('corrected', () => {
+    // The back's clock is 100 behind the front's; what it calls is 30 ahead of it, and so 70 behind the front.
+    const skewed = [
+      { ...client(1000, 1100), service: 'front' },
+      server(910, 990),
+      span('inner', 's', 915, 985, { service: 'back', kind: 3 }),
+      span('deep', 'inner', 940, 990, { service: 'deep', kind: 2 }),
+      span('deep own', 'deep', 950, 980, { service: 'deep' }),
+    ]
+
+    test('moves each span by what the clocks differ on the way from its root', () => {
+      const { spans, head } = rebuild('t', skewed, 0n, { clocks: 'corrected' })
+      const shifts = Object.fromEntries(
+        [...spans.values()].map(({ span: { spanId }, shift }) => [spanId, Number(shift)]),
+      )
+      expect(shifts).toEqual({ c: 0, s: 100, inner: 100, deep: 85, 'deep own': 85 })
+      expect(head.clockCorrections).toEqual([
+        { service: 'back', shiftNanos: '100', spans: 2 },
+        { service: 'deep', shiftNanos: '85', spans: 2 },
+      ])
+      expect(head).toMatchObject({ clocks: 'corrected', startTimeUnixNano: '1000', durationNanos: '100' })
+      // All of the chain lies within the root now, and the path goes through it.
+      expect(new Set(head.criticalPath.map(({ spanId }) => spanId))).toEqual(
+        new Set(['c', 's', 'inner', 'deep', 'deep own']),
+      )
+      expect(spans.get('c')?.selfTime).toBe(20n)
+    })
+
+    test('changes nothing as sent, but tells what it would', () => {
+      const { spans, head } = rebuild('t', skewed, 0n)
+      expect([...spans.values()].every(({ shift }) => shift === 0n)).toBe(true)
+      expect(head).toMatchObject({ clocks: 'sent', startTimeUnixNano: '910', durationNanos: '190' })
+      expect(head.clockCorrections).toHaveLength(2)
+    })
+
+    test('is as sent where clocks do not differ', () => {
+      const { head } = rebuild('t', [client(0, 100), server(10, 90)], 0n, { clocks: 'corrected' })
+      expect(head).toMatchObject({ clocks: 'sent', clockCorrections: [] })
+    })
+
+    test('of any trace keeps every span and its length, and what lies within one service', () => {
+      fc.assert(
+        fc.property(anySpans, (any) => {
+          const sent = rebuild('t', structuredClone(any), 0n)
+          const corrected = rebuild('t', structuredClone(any), 0n, { clocks: 'corrected' })
+          expect(new Set(corrected.spans.keys())).toEqual(new Set(sent.spans.keys()))
+          for (const [id, { span: moved, shift }] of corrected.spans) {
+            const before = sent.spans.get(id)!.span
+            expect(moved.start - shift).toBe(before.start)
+            expect(moved.duration).toBe(before.duration)
+            const parent = corrected.spans.get(before.parentSpanId)
+            if (parent !== undefined && parent.span.service === moved.service && sent.head.cycles.length === 0) {
+              expect(shift).toBe(parent.shift)
+            }
+          }
+        }),
+      )
+    })
   })
 })

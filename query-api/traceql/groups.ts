@@ -4,9 +4,9 @@ import {
   aroundParams,
   decodeFigures,
   figuresOf,
-  isError,
+  figureStatesOf,
   isRequest,
-  timesMakeSense,
+  mergedFigures,
   windowParams,
 } from '../questions/spans.ts'
 import type { GroupRow, GroupsAnswer } from '../types.ts'
@@ -26,11 +26,8 @@ export async function groups(asker: Asker, asked: Matching, by: string, limit: n
   // Resources are few: looked up for each group of spans, not for each span (85 instead of 570 ms for 4 million spans).
   const ofResource = field.kind === 'attribute' && field.scope === 'resource' && values.joins !== ''
   const grouped = ofResource
-    ? `SELECT ${key} AS key, sum(requests) AS requests, sum(errors) AS errors, sum(measured) AS measured,
-        quantilesExactMerge(0.5, 0.9, 0.99)(quantiles) AS quantiles
-      FROM (SELECT resource_id, count() AS requests, countIf(${isError}) AS errors, countIf(${timesMakeSense}) AS measured,
-          quantilesExactStateIf(0.5, 0.9, 0.99)(duration_ns, ${timesMakeSense}) AS quantiles
-        FROM spans WHERE ${matching} GROUP BY resource_id) AS spans ${values.joins}`
+    ? `SELECT ${key} AS key, ${mergedFigures}
+      FROM (SELECT resource_id, ${figureStatesOf('true')} FROM spans WHERE ${matching} GROUP BY resource_id) AS spans ${values.joins}`
     : `SELECT ${key} AS key, ${figuresOf('true')} FROM spans ${values.joins} WHERE ${matching}`
   const rows = await all(asker, {
     name: 'groups',

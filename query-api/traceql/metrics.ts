@@ -1,6 +1,7 @@
 import { all, type Asker } from '../questions/ask.ts'
 import type { Condition } from '../questions/filters.ts'
 import { aroundParams, spanIdHex } from '../questions/spans.ts'
+import { quantileOf } from '../questions/quantile.ts'
 import type { Steps } from '../questions/steps.ts'
 import type { MetricLabel, MetricsAnswer, TypedValue } from '../types.ts'
 import { compare } from './compare.ts'
@@ -225,9 +226,7 @@ function valuesOf(asked: OverTime, spans: number, numbers: readonly number[]): n
       return [sum()]
     case 'quantile_over_time': {
       const sorted = Float64Array.from(numbers).sort()
-      return asked.quantiles.map(
-        (p) => sorted[Math.min(Math.floor(p * sorted.length), sorted.length - 1)] ?? Number.NaN,
-      )
+      return asked.quantiles.map((p) => quantileOf(sorted, p) ?? Number.NaN)
     }
   }
 }

@@ -44,6 +44,8 @@ test('each table lies where it must', () => {
     resources: `ReplicatedReplacingMergeTree('/clickhouse/tables/everywhere/weft/resources', '{shard}-{replica}')`,
     set_aside_local: `ReplicatedMergeTree('/clickhouse/tables/{shard}/weft/set_aside_local', '{replica}')`,
     set_aside: `Distributed('weft-test', 'weft', 'set_aside_local', cityHash64(_queue_log, _queue_partition, _queue_offset))`,
+    rollups: `ReplicatedReplacingMergeTree('/clickhouse/tables/everywhere/weft/rollups', '{shard}-{replica}', pass)`,
+    rollup_progress: `ReplicatedReplacingMergeTree('/clickhouse/tables/everywhere/weft/rollup_progress', '{shard}-{replica}', pass)`,
     dropped_days: `ReplicatedMergeTree('/clickhouse/tables/everywhere/weft/dropped_days', '{shard}-{replica}')`,
   })
   for (const sql of statements) {

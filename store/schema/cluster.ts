@@ -34,8 +34,9 @@ function create(sql: string, table: string, cluster: Cluster): string[] {
   const replica = isSharded ? '{replica}' : '{shard}-{replica}'
   const replicated = sql
     .replace(`EXISTS ${table} (`, () => `EXISTS ${local}${onCluster(cluster)} (`)
-    .replace(/\bENGINE = (Replacing)?MergeTree\b/, (_, kind = '') => {
-      return `ENGINE = Replicated${kind}MergeTree(${literal(path)}, ${literal(replica)})`
+    .replace(/\bENGINE = (Replacing)?MergeTree\b(?:\((\w+)\))?/, (_, kind = '', version?: string) => {
+      const more = version === undefined ? '' : `, ${version}`
+      return `ENGINE = Replicated${kind}MergeTree(${literal(path)}, ${literal(replica)}${more})`
     })
     .replace(/\bnon_replicated_deduplication_window = \d+/, deduplication)
   if (!replicated.includes('ENGINE = Replicated') || replicated.includes('non_replicated')) {

@@ -5,9 +5,10 @@ import type { Reader, Schema } from '../contract.ts'
 import { isUnknownDatabase, setupError } from '../errors.ts'
 import { forCluster } from './cluster.ts'
 import { statements as v1 } from './v1.ts'
+import { statements as v2 } from './v2.ts'
 
 /** Every version in order; its place plus one is its number. A statement can be run again: IF NOT EXISTS, OR REPLACE. */
-const versions: readonly (readonly string[])[] = [v1]
+const versions: readonly (readonly string[])[] = [v1, v2]
 
 /** What this program needs the database to be at. */
 export const latestVersion = versions.length

@@ -30,6 +30,12 @@ export interface FakeApi {
   droppedDays: { day: string; reason: string; droppedAtUnixNano: string }[]
   /** How many services the topology has. */
   services: number
+  /** At least so many calls the topology has between them. */
+  calls: number
+  /** So many more traces come in, of now. */
+  arrive(count: number): void
+  /** Answers as at first again; the traces that came stay. */
+  reset(): void
   close(): Promise<void>
 }
 
@@ -53,7 +59,21 @@ export async function startFakeApi(dist: string, basePath = ''): Promise<FakeApi
     `<base href="${basePath}/" />`,
   )
   const traces = madeUpTraces()
-  const api: Omit<FakeApi, 'url' | 'close'> = { mode: 'normal', delayMs: 0, asked: [], droppedDays: [], services: 11 }
+  const atFirst = () => ({ mode: 'normal', delayMs: 0, droppedDays: [], services: 11, calls: 0 }) as const
+  const api: Omit<FakeApi, 'url' | 'close'> = {
+    ...atFirst(),
+    droppedDays: [],
+    asked: [],
+    reset() {
+      Object.assign(this, atFirst())
+    },
+    arrive(count) {
+      for (let i = 0; i < count; i++) {
+        const trace = checkoutTrace(1000 + traces.size, nanos(Date.now() - 100), false)
+        traces.set(trace.traceId, trace)
+      }
+    },
+  }
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://localhost')
@@ -105,7 +125,7 @@ function madeUpTraces(): Map<string, TraceAnswer> {
   return out
 }
 
-type State = Pick<FakeApi, 'mode' | 'droppedDays' | 'services'>
+type State = Pick<FakeApi, 'mode' | 'droppedDays' | 'services' | 'calls'>
 
 function answerTo(
   path: string,
@@ -131,7 +151,7 @@ function answerTo(
       { oldestReceivedUnixNano: newest, newestReceivedUnixNano: newest, spans: 12_300, bytesOnDisk: 1e6, droppedDays },
     ]
   }
-  if (path === '/api/services') return [200, { ...window, services: empty ? [] : serviceRows() }]
+  if (path === '/api/services') return [200, { ...window, proxies: null, services: empty ? [] : serviceRows() }]
   const operations = /^\/api\/services\/(.+)\/operations$/.exec(path)?.[1]
   if (operations !== undefined) {
     return [200, { ...window, service: operations, operations: operationRows(operations), more: false }]
@@ -146,7 +166,16 @@ function answerTo(
   if (path === '/api/traces') return [200, search(query, window, empty ? new Map() : traces)]
   const traceId = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path)?.[1]
   if (traceId !== undefined) return oneTrace(traceId, traces)
-  if (path === '/api/topology') return [200, topology(window, query.get('service'), empty ? 0 : state.services)]
+  if (path === '/api/topology')
+    return [200, topology(window, query.get('service'), empty ? 0 : state.services, state.calls)]
+  if (path === '/api/topology/groups') {
+    const services = topology(window, null, state.services).nodes.flatMap(({ type, name }, at) =>
+      type === 'service'
+        ? [{ service: name, value: at % 3 === 0 ? null : `team ${at % 3}`, values: 1, spansOfValue: 9, spans: 9 }]
+        : [],
+    )
+    return [200, { ...window, key: query.get('key'), services, more: false }]
+  }
   if (path === '/api/attributes') {
     const keys = ['http.route', 'http.response.status_code', 'enduser.id', payloads[0], arabic]
     return [
@@ -314,7 +343,12 @@ function operationRows(service: string): OperationRow[] {
   })
 }
 
-function topology(window: { start: string; end: string }, service: string | null, many: number): TopologyAnswer {
+function topology(
+  window: { start: string; end: string },
+  service: string | null,
+  many: number,
+  calls = 0,
+): TopologyAnswer {
   const next = random(9)
   const node = (type: TopologyNode['type'], name: string, system = ''): TopologyNode => ({
     id: `${type}:${system === '' ? '' : `${system}/`}${name}`,
@@ -362,12 +396,22 @@ function topology(window: { start: string; end: string }, service: string | null
           edge(s('fraud-check'), s('fraud-check')),
           ...names.slice(shop.length).map((name, i) => edge(s(names[Math.floor(i / 3)] ?? 'frontend'), s(name))),
         ]
+  for (let i = many > 20 ? edges.length : calls, seen = new Set<string>(); i < calls;) {
+    const from = Math.floor(next() * (many - 1))
+    const to = Math.min(many - 1, from + 1 + Math.floor(next() * 60))
+    if (seen.has(`${from} ${to}`)) continue
+    seen.add(`${from} ${to}`)
+    edges.push(edge(s(names[from] ?? ''), s(names[to] ?? '')))
+    i++
+  }
   const near =
     service === null
       ? undefined
       : new Set(edges.flatMap((e) => (e.source === s(service) || e.target === s(service) ? [e.source, e.target] : [])))
   return {
     ...window,
+    relativeError: 0,
+    proxies: null,
     service,
     nodes: [...services, ...others].filter(({ id }) => near === undefined || near.has(id)),
     edges: edges.filter(({ source, target }) => near === undefined || (near.has(source) && near.has(target))),

@@ -89,6 +89,7 @@ export function oddTrace(base: bigint): TraceAnswer {
   ])
   odd.invalidTimes = true
   answer.clockSkews = [{ parentService: hebrew, childService: 'edge-node', offsetNanos: '-12300000', spans: 1 }]
+  answer.clockCorrections = [{ service: 'edge-node', shiftNanos: '-12300000', spans: 1 }]
   answer.duplicatesRemoved = 2
   right.copies = 3
   return answer

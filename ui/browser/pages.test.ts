@@ -1,23 +1,9 @@
 import { gzipSync } from 'node:zlib'
-import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { bigId } from './fake-api.ts'
-import { boxOf, many, queryOf, setStage, shows, until, type Stage } from './stage.ts'
+import { boxOf, many, queryOf, setStage, shows, staged, until } from './stage.ts'
 
-let stage: Stage
-let page: Page | undefined
-beforeAll(async () => {
-  stage = await setStage()
-})
-afterEach(async () => {
-  await page?.context().close()
-  page = undefined
-  Object.assign(stage.api, { mode: 'normal', delayMs: 0, droppedDays: [], services: 11 })
-  expect(stage.trouble.splice(0)).toEqual([])
-})
-afterAll(() => stage.close())
-
-const open = async (path: string): Promise<Page> => (page = await stage.open(path))
+const { stage, open } = staged(() => setStage())
 
 test('the first page lists traces, and a click opens one', async () => {
   const page = await open('/')
@@ -62,7 +48,7 @@ test('a deep link restores the search form and asks the API for exactly that', a
   expect(await page.locator('.chip').allInnerTexts()).toEqual(['http.route = /checkout', 'a = b=c'])
   await shows(page.locator('.top-range'), /^Last 30 minutes/)
   const asked = await until(
-    () => stage.api.asked.find((path) => path.startsWith('/api/traces?') && path.includes('GET+%2Fcart')),
+    () => stage().api.asked.find((path) => path.startsWith('/api/traces?') && path.includes('GET+%2Fcart')),
     (path) => path !== undefined,
   )
   const query = new URLSearchParams(asked?.split('?')[1])
@@ -157,6 +143,63 @@ test('time: typed, preset, zoomed, moved, live', async () => {
   )
 })
 
+test('live: what comes stands on top; who reads in the list holds it, and sees how many wait', async () => {
+  const page = await open('/traces?time=2h&live=1')
+  const rows = page.locator('.list-row')
+  const first = await rows.first().locator('a').getAttribute('href')
+  stage().api.arrive(2)
+  await until(
+    () => page.locator('.list-row[data-fresh="true"]').count(),
+    (count) => count === 2,
+  )
+  expect(await rows.nth(2).locator('a').getAttribute('href')).toBe(first)
+  const newest = await rows.first().locator('a').getAttribute('href')
+  await rows.nth(3).hover()
+  stage().api.arrive(3)
+  await page.getByRole('button', { name: '3 new' }).waitFor()
+  expect(await rows.first().locator('a').getAttribute('href')).toBe(newest)
+  await page.locator('.list-body').evaluate((list) => list.scrollTo({ top: 400 }))
+  await page.mouse.move(10, 300)
+  stage().api.arrive(1)
+  await page.getByRole('button', { name: '4 new' }).click()
+  await until(
+    () => page.locator('.list-row[data-fresh="true"]').count(),
+    (count) => count === 4,
+  )
+  expect(await rows.nth(4).locator('a').getAttribute('href')).toBe(newest)
+  expect(await page.getByRole('button', { name: /new$/ }).count()).toBe(0)
+  // Another question has another answer, in which nothing is new.
+  await page.mouse.move(10, 300)
+  await page.getByRole('combobox', { name: 'Limit' }).click()
+  await page.getByRole('option', { name: '200', exact: true }).click()
+  await shows(page.locator('.traces-heading'), /^Newest 200/)
+  expect(await page.locator('.list-row[data-fresh="true"]').count()).toBe(0)
+})
+
+test('searches: saved under a name, found among the recent ones, still there after a reload', async () => {
+  const page = await open('/traces?service=checkout&min=5ms')
+  await page.getByRole('button', { name: 'Searches' }).click()
+  const menu = page.getByRole('dialog', { name: 'Searches' })
+  await menu.getByRole('textbox', { name: 'Name of this search' }).fill('Slow checkouts')
+  await page.keyboard.press('Enter')
+  await menu.getByRole('link', { name: /Slow checkouts/ }).waitFor()
+  // What stood for two seconds is among the recent ones.
+  await many(menu.getByRole('listitem'), 2)
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Clear filters' }).click()
+  await page.reload()
+  await page.getByRole('button', { name: 'Searches' }).click()
+  await menu.getByText('it can be saved here').waitFor()
+  await menu.getByRole('link', { name: /Slow checkouts/ }).click()
+  await until(
+    () => queryOf(page),
+    ({ service, min }) => service === 'checkout' && min === '5ms',
+  )
+  await page.getByRole('button', { name: 'Searches' }).click()
+  await menu.getByRole('button', { name: 'Remove the saved search Slow checkouts' }).click()
+  await menu.getByText('None yet').waitFor()
+})
+
 test('dragging on the chart selects that time', async () => {
   const page = await open('/traces?limit=500')
   await page.locator('.list-row').first().waitFor()
@@ -185,6 +228,26 @@ test('any trace opens from the frame: an id, a traceparent; what is neither is t
   await page.waitForURL(/\/trace\/0ddba11c0ffee0000ddba11c0ffee000/)
 })
 
+test('a trace id pasted anywhere opens its trace; pasted into a field it is text', async () => {
+  const page = await open('/services')
+  await page.locator('.list-row').first().waitFor()
+  const id = '0ddba11c0ffee0000ddba11c0ffee000'
+  const paste = (text: string) =>
+    page.evaluate((pasted) => {
+      const clipboardData = new DataTransfer()
+      clipboardData.setData('text', pasted)
+      const event = new ClipboardEvent('paste', { clipboardData, bubbles: true, composed: true, cancelable: true })
+      document.activeElement?.dispatchEvent(event)
+    }, text)
+  await page.getByPlaceholder('Filter by name').click()
+  await paste(id)
+  await page.locator('h1, h2').first().click()
+  await paste('no id at all')
+  expect(new URL(page.url()).pathname).toBe('/services')
+  await paste(`look at ${id.toUpperCase()}`.slice('look at '.length))
+  await page.waitForURL(new RegExp(`/trace/${id}`))
+})
+
 test('services: sorted by a click, a row opens its operations, which lead to traces', async () => {
   const page = await open('/services')
   await page.locator('.list-row').first().waitFor()
@@ -202,53 +265,8 @@ test('services: sorted by a click, a row opens its operations, which lead to tra
   await page.getByRole('button', { name: 'cart', expanded: true }).waitFor()
 })
 
-test('topology: a node opens its figures and leads to its traces', async () => {
-  const page = await open('/topology')
-  await many(page.locator('.node'), 15)
-  await page.locator('.node', { hasText: 'payment' }).click()
-  await until(
-    () => queryOf(page)['node'],
-    (node) => node === 'service:payment',
-  )
-  const panel = page.getByRole('complementary', { name: 'Figures of payment' })
-  await many(panel.getByRole('row'), (rows) => rows > 3)
-  await panel.getByRole('link', { name: 'Traces' }).click()
-  await page.waitForURL(/\/traces\?service=payment/)
-})
-
-test('topology: callers stand left of whom they call', async () => {
-  const page = await open('/topology')
-  const left = async (name: string): Promise<number> =>
-    (await boxOf(page.locator('.node', { hasText: name }).first())).x
-  expect(await left('frontend')).toBeLessThan(await left('payment'))
-  expect(await left('payment')).toBeLessThan(await left('fraud-check'))
-})
-
-test('topology: the panel does not hide the node that it tells of', async () => {
-  const page = await open('/topology')
-  const node = page.locator('.node', { hasText: 'mailer' })
-  await node.click()
-  const panel = await boxOf(page.getByRole('complementary', { name: 'Figures of mailer' }))
-  await until(
-    async () => {
-      const box = await node.boundingBox()
-      return (box?.x ?? Infinity) + (box?.width ?? 0)
-    },
-    (right) => right < panel.x,
-  )
-})
-
-test('topology: a large graph is drawn on a canvas, and its nodes are still buttons', async () => {
-  stage.api.services = 300
-  const page = await open('/topology')
-  await page.locator('canvas.topology-large').waitFor()
-  await page.getByRole('button', { name: /^inventory,/ }).focus()
-  await page.keyboard.press('Enter')
-  await page.getByRole('complementary', { name: 'Figures of inventory' }).waitFor()
-})
-
 test('with no data the first page shows how to send some, and notices the first trace by itself', async () => {
-  stage.api.mode = 'empty'
+  stage().api.mode = 'empty'
   const page = await open('/')
   await page.getByRole('heading', { name: 'Send the first trace' }).waitFor()
   const endpoint = 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318'
@@ -256,14 +274,15 @@ test('with no data the first page shows how to send some, and notices the first 
   for (const [language, lines] of [
     ['Java', sdk],
     ['Python', sdk],
-    ['Node.js', sdk],
+    ['Node.js', [endpoint, '/agents/node.tgz', 'node --import @weft/node app.js']],
+    ['Node.js SDK', sdk],
     ['Go', [endpoint]],
     ['Envoy', ['address: "127.0.0.1", port_value: 4317']],
   ] as const) {
-    await page.getByRole('tab', { name: language }).click()
-    for (const line of lines) await shows(page.getByRole('tabpanel', { name: language }), line)
+    await page.getByRole('tab', { name: language, exact: true }).click()
+    for (const line of lines) await shows(page.getByRole('tabpanel', { name: language, exact: true }), line)
   }
-  stage.api.mode = 'normal'
+  stage().api.mode = 'normal'
   await page.locator('.list-row').first().waitFor()
 })
 
@@ -276,31 +295,31 @@ test('nothing matches: the reason and a way on', async () => {
 })
 
 test('an error is told in plain words, keeps the query, and can be tried again', async () => {
-  stage.api.mode = 'failing'
+  stage().api.mode = 'failing'
   const page = await open('/traces?service=cart')
   await shows(page.getByRole('alert'), 'Something broke. Try again')
   expect(await page.getByLabel('Service', { exact: true }).inputValue()).toBe('cart')
-  stage.api.mode = 'normal'
+  stage().api.mode = 'normal'
   await page.getByRole('button', { name: 'Try again' }).click()
   await page.locator('.list-row').first().waitFor()
 })
 
 test('a store that is away is told, and back on the page by itself once it answers', async () => {
-  stage.api.mode = 'away'
+  stage().api.mode = 'away'
   const page = await open('/services')
   await shows(page.getByRole('alert'), 'The store does not answer. It is probably starting')
-  stage.api.mode = 'normal'
+  stage().api.mode = 'normal'
   await page.locator('.list-row').first().waitFor()
 })
 
 test('an error stays on the page while it asks again', async () => {
-  stage.api.mode = 'away'
+  stage().api.mode = 'away'
   const page = await open('/topology')
   await page.getByRole('alert').waitFor()
-  stage.api.delayMs = 60_000
+  stage().api.delayMs = 60_000
   await page.getByRole('progressbar').waitFor()
   await shows(page.getByRole('alert'), 'The store does not answer.')
-  Object.assign(stage.api, { mode: 'normal', delayMs: 0 })
+  Object.assign(stage().api, { mode: 'normal', delayMs: 0 })
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.locator('.node').first().waitFor()
 })
@@ -308,7 +327,7 @@ test('an error stays on the page while it asks again', async () => {
 test('loading: a thin bar, the old content dimmed, a cancel after a second', async () => {
   const page = await open('/traces')
   await page.locator('.list-row').first().waitFor()
-  stage.api.delayMs = 60_000
+  stage().api.delayMs = 60_000
   await page.keyboard.press('z')
   await page.getByRole('progressbar').waitFor()
   await page.locator('.traces-stale[data-stale=true] .list-row').first().waitFor()
@@ -317,7 +336,9 @@ test('loading: a thin bar, the old content dimmed, a cancel after a second', asy
 })
 
 test('days that were removed are told, once', async () => {
-  stage.api.droppedDays = [{ day: '2026-01-30', reason: 'older than 7 days', droppedAtUnixNano: '1769900000000000000' }]
+  stage().api.droppedDays = [
+    { day: '2026-01-30', reason: 'older than 7 days', droppedAtUnixNano: '1769900000000000000' },
+  ]
   const page = await open('/services')
   await page.getByText(/Spans received on 2026-01-30/).waitFor()
   await page.getByRole('button', { name: 'Understood' }).click()

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { build } from 'vite'
-import { vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { openFilled, type TestResource, type TestSpan } from '../../query-api/questions/testing.ts'
 import { openQueryApi } from '../../query-api/testing.ts'
 import { launchBrowser } from '../../test/browser.ts'
@@ -52,6 +52,36 @@ export async function setWholeStage(spans: readonly TestSpan[], resources: reado
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
+}
+
+/**
+ * A stage for the tests of a file, with a page at a time: after each test its page is closed, a fake API answers as at
+ * first, and nothing went wrong in the browser.
+ */
+export function staged<Set extends Browsing>(
+  set: () => Promise<Set>,
+): {
+  readonly stage: () => Set
+  readonly open: (path: string, options?: BrowserContextOptions) => Promise<Page>
+} {
+  let stage: Set | undefined
+  let page: Page | undefined
+  const known = (): Set => {
+    if (stage === undefined) throw new Error('BUG: there is no stage outside of a test')
+    return stage
+  }
+  beforeAll(async () => {
+    stage = await set()
+  })
+  afterEach(async () => {
+    await page?.context().close()
+    page = undefined
+    const { trouble, api } = known() as Browsing & Partial<Stage>
+    api?.reset()
+    expect(trouble.splice(0)).toEqual([])
+  })
+  afterAll(() => stage?.close())
+  return { stage: known, open: async (path, options) => (page = await known().open(path, options)) }
 }
 
 async function builtUi(checked: boolean): Promise<string> {
@@ -132,4 +162,11 @@ export async function until<T>(read: () => Promise<T> | T, holds: (value: T) => 
     if (Date.now() > end) throw new Error(`still ${JSON.stringify(value)} after ${ms} ms`)
     await new Promise((wait) => setTimeout(wait, 30))
   }
+}
+
+/** The field for a query in TraceQL, once its editor has come; `innerText` is what stands in it. */
+export async function traceqlField(page: Page): Promise<Locator> {
+  const field = page.locator('.query .cm-content')
+  await field.waitFor()
+  return field.and(page.getByRole('textbox', { name: 'Query in TraceQL' }))
 }

@@ -167,6 +167,8 @@ export const blankSpan = (traceId: string, spanId: string, parentSpanId: string)
   onCriticalPath: false,
   missingParent: false,
   skewNanos: null,
+  shiftNanos: '0',
+  foldedInto: '',
   copies: 1,
 })
 
@@ -223,6 +225,10 @@ export function answerOf(traceId: string, base: bigint, drafts: Draft[]): TraceA
     cycles: [],
     criticalPath,
     clockSkews: [],
+    clocks: 'sent',
+    clockCorrections: [],
+    proxies: 'shown',
+    proxySpans: 0,
     services: services.map((name) => {
       const own = drafts.filter(({ span }) => span.service === name)
       return {

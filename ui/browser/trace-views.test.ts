@@ -1,27 +1,17 @@
 import type { Locator, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { hugeId, listId } from './fake-api.ts'
-import { boxOf, many, queryOf, setStage, shows, until, type Stage } from './stage.ts'
+import { boxOf, many, queryOf, setStage, shows, staged, until } from './stage.ts'
 
 // The views of one trace beside the waterfall, and that all of them speak of one selection.
 
-let stage: Stage
-let page: Page | undefined
-beforeAll(async () => {
-  stage = await setStage()
-})
-afterEach(async () => {
-  await page?.context().close()
-  page = undefined
-  expect(stage.trouble.splice(0)).toEqual([])
-})
-afterAll(() => stage.close())
+const { stage, open: openPage } = staged(() => setStage())
 
 const checkout = '00000001b3577b34da6a3ce929d0e0e4'
 const firstSelect = '0000000000000005'
 
 async function open(path: string): Promise<Page> {
-  page = await stage.open(path)
+  const page = await openPage(path)
   await page.getByRole('group', { name: 'Views' }).waitFor()
   return page
 }
@@ -145,7 +135,7 @@ test('a link restores view, order, block and opened runs', async () => {
   const page = await open(`/trace/${checkout}?view=statistics&sort=name`)
   await page.getByRole('columnheader', { name: 'Operation' }).waitFor()
   expect(await page.getByRole('columnheader', { name: 'Operation' }).getAttribute('aria-sort')).toBe('ascending')
-  await page.goto(`${stage.api.url}/trace/${listId}?runs=${firstSelect}`)
+  await page.goto(`${stage().api.url}/trace/${listId}?runs=${firstSelect}`)
   await page.locator('.fall-hidden[data-run]').waitFor()
 })
 

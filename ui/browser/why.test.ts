@@ -1,24 +1,15 @@
-import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { payloads } from './odd.ts'
-import { boxOf, queryOf, setStage, shows, until, type Stage } from './stage.ts'
+import { boxOf, queryOf, setStage, shows, staged, traceqlField, until } from './stage.ts'
 
-let stage: Stage
-let page: Page | undefined
-beforeAll(async () => {
-  stage = await setStage({ checked: true })
-})
-afterEach(async () => {
-  await page?.context().close()
-  page = undefined
-  stage.api.mode = 'normal'
-  expect(stage.trouble.splice(0)).toEqual([])
-})
-afterAll(() => stage.close())
+const { stage, open } = staged(() => setStage({ checked: true }))
 
-const open = async (path: string): Promise<Page> => (page = await stage.open(path))
 const lastAsked = (path: string): URLSearchParams =>
-  new URLSearchParams(stage.api.asked.findLast((asked) => asked.startsWith(`${path}?`))?.split('?')[1])
+  new URLSearchParams(
+    stage()
+      .api.asked.findLast((asked) => asked.startsWith(`${path}?`))
+      ?.split('?')[1],
+  )
 
 test('why slow? One click from the list to the cause, one more to its traces', async () => {
   const page = await open('/traces?service=pricing')
@@ -93,12 +84,12 @@ test('a search becomes TraceQL, is asked as such, narrowed, and told where it is
     '/traces?service=pricing&min=5ms&status=error&attribute=span.tier=gold&attribute=http.status_code=500',
   )
   await page.getByRole('button', { name: 'Write as TraceQL' }).click()
-  const field = page.getByRole('textbox', { name: 'Query in TraceQL' })
+  const field = await traceqlField(page)
   const text =
     '{ resource.service.name = "pricing" && duration >= 5ms && status = error && span.tier = "gold" && ' +
     '(.http.status_code = "500" || .http.status_code = 500) }'
   await until(
-    () => field.inputValue(),
+    () => field.innerText(),
     (value) => value === text,
   )
   expect(queryOf(page)).toEqual({ q: text })
@@ -128,7 +119,7 @@ test('failed, nothing, and an API that fails: each says so', async () => {
   const page = await open('/traces?chart=heat&area=failed')
   await shows(page.locator('.why-title'), /20 requests that failed/)
   expect(lastAsked('/api/diagnosis').get('failed')).toBe('true')
-  stage.api.mode = 'failing'
+  stage().api.mode = 'failing'
   await page.reload()
   await shows(page.locator('[role=alert]').first(), /Could not load/)
 })

@@ -31,6 +31,15 @@ const trace = createRoute({
   ),
 })
 
+const file = createRoute({
+  getParentRoute: () => root,
+  path: '/file',
+  component: lazyRouteComponent(
+    part(() => import('./trace/FilePage.tsx')),
+    'FilePage',
+  ),
+})
+
 const compare = createRoute({
   getParentRoute: () => root,
   path: '/compare/$a/$b',
@@ -70,8 +79,17 @@ const topology = createRoute({
   ),
 })
 
+const chains = createRoute({
+  getParentRoute: () => root,
+  path: '/chains',
+  component: lazyRouteComponent(
+    part(() => import('./topology/ChainsPage.tsx')),
+    'ChainsPage',
+  ),
+})
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, traces, trace, compare, services, service, topology]),
+  routeTree: root.addChildren([home, traces, trace, file, compare, services, service, topology, chains]),
   basepath: basePath(),
   parseSearch,
   stringifySearch,

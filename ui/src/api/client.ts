@@ -30,7 +30,19 @@ export class ApiError extends Error {
 export type Params = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
 
 /** Asks the API. Rejects with ApiError, or with the signal's reason when it was called off. */
-export async function ask<Answer>(path: string, params: Params, signal: AbortSignal): Promise<Answer> {
+export const ask = <Answer>(path: string, params: Params, signal: AbortSignal): Promise<Answer> =>
+  fetched(path, params, { signal, headers: { accept: 'application/json' } }, signal)
+
+/** The same with a body of JSON, which is sent as it is. */
+export const send = <Answer>(path: string, params: Params, body: Blob | string, signal: AbortSignal): Promise<Answer> =>
+  fetched(
+    path,
+    params,
+    { signal, method: 'POST', body, headers: { accept: 'application/json', 'content-type': 'application/json' } },
+    signal,
+  )
+
+async function fetched<Answer>(path: string, params: Params, how: RequestInit, signal: AbortSignal): Promise<Answer> {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(params)) {
     if (value === undefined || value === '') continue
@@ -39,7 +51,7 @@ export async function ask<Answer>(path: string, params: Params, signal: AbortSig
   }
   let response: Response
   try {
-    response = await fetch(apiUrl(path, query), { signal, headers: { accept: 'application/json' } })
+    response = await fetch(apiUrl(path, query), how)
   } catch (thrown) {
     if (signal.aborted) throw thrown
     throw new ApiError(

@@ -2,6 +2,8 @@ import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import type {
   AttributeKeysAnswer,
   AttributeValuesAnswer,
+  CallChainsAnswer,
+  Clocks,
   CompareAnswer,
   ConfigAnswer,
   DiagnosisAnswer,
@@ -9,10 +11,15 @@ import type {
   HeatmapAnswer,
   MetricsAnswer,
   OperationsAnswer,
+  Proxies,
   RetentionAnswer,
   ServiceAnswer,
+  ServiceCriticalAnswer,
   ServiceExceptionsAnswer,
+  ServiceGroupsAnswer,
+  ServiceHostsAnswer,
   ServiceInstancesAnswer,
+  ServiceQueuesAnswer,
   ServicesAnswer,
   ServiceStatementsAnswer,
   SpansAnswer,
@@ -24,7 +31,7 @@ import type { Clock } from '../frame/clock.tsx'
 import { ask, type Params } from './client.ts'
 
 /** What every question about a window needs of the clock. */
-export type Window = Pick<Clock, 'now' | 'resolved'>
+export type Window = Pick<Clock, 'now' | 'resolved'> & Partial<Pick<Clock, 'proxies'>>
 
 const minute = 60_000
 
@@ -42,6 +49,18 @@ function windowed<Answer>(name: string, path: string, window: Window, params: Pa
     gcTime: minute,
   })
 }
+
+/** A question that proxies' spans make a difference to. */
+const proxied = <Answer>(name: string, path: string, window: Window, params: Params = {}) =>
+  windowed<Answer>(name, path, window, { ...params, proxies: asked(window.proxies) })
+
+const asked = (proxies: Proxies | undefined) => (proxies === 'shown' ? proxies : undefined)
+
+/** How a trace is asked for; what is so anyway is not said. */
+export const askedHow = (clocks: Clocks, proxies: Proxies) => ({
+  clocks: clocks === 'sent' ? undefined : clocks,
+  proxies: asked(proxies),
+})
 
 export interface TraceFilter {
   /** TraceQL; then nothing else stands beside it. */
@@ -84,22 +103,38 @@ export const heatmapQuestion = (window: Window, filter: TraceFilter, of: Which, 
 export const diagnosisQuestion = (window: Window, filter: TraceFilter, of: Which, selection: Params) =>
   windowed<DiagnosisAnswer>('diagnosis', 'api/diagnosis', window, { ...filter, of, ...selection })
 
-export const servicesQuestion = (window: Window) => windowed<ServicesAnswer>('services', 'api/services', window)
+export const servicesQuestion = (window: Window) => proxied<ServicesAnswer>('services', 'api/services', window)
 
 const ofService =
   <Answer>(name: string, part: string) =>
   (window: Window, service: string) =>
-    windowed<Answer>(name, `api/services/${encodeURIComponent(service)}${part}`, window)
+    proxied<Answer>(name, `api/services/${encodeURIComponent(service)}${part}`, window)
 
 export const operationsQuestion = ofService<OperationsAnswer>('operations', '/operations')
 export const serviceQuestion = ofService<ServiceAnswer>('service', '')
 export const serviceStatementsQuestion = ofService<ServiceStatementsAnswer>('statements', '/statements')
+export const serviceQueuesQuestion = ofService<ServiceQueuesAnswer>('queues', '/queues')
+export const serviceHostsQuestion = ofService<ServiceHostsAnswer>('hosts', '/hosts')
 export const serviceExceptionsQuestion = ofService<ServiceExceptionsAnswer>('exceptions', '/exceptions')
 export const serviceInstancesQuestion = ofService<ServiceInstancesAnswer>('instances', '/instances')
 
+/** `operation`: only requests of that span name. */
+export const serviceCriticalQuestion = (window: Window, service: string, operation: string | undefined) =>
+  proxied<ServiceCriticalAnswer>('critical', `api/services/${encodeURIComponent(service)}/critical`, window, {
+    operation,
+  })
+
 /** Of one service and its neighbours, or of all; only what spans that match a query did. */
 export const topologyQuestion = (window: Window, of: { service?: string | undefined; q?: string | undefined }) =>
-  windowed<TopologyAnswer>('topology', 'api/topology', window, of)
+  proxied<TopologyAnswer>('topology', 'api/topology', window, of)
+
+/** Which value of a resource attribute each service has. */
+export const serviceGroupsQuestion = (window: Window, key: string) =>
+  windowed<ServiceGroupsAnswer>('service-groups', 'api/topology/groups', window, { key })
+
+/** The chains of calls from one service to another. */
+export const chainsQuestion = (window: Window, from: string, to: string, by: CallChainsAnswer['by']) =>
+  proxied<CallChainsAnswer>('chains', 'api/chains', window, { from, to, by })
 
 export const attributeKeysQuestion = (window: Window, service: string | undefined) =>
   windowed<AttributeKeysAnswer>('keys', 'api/attributes', window, { service })
@@ -107,11 +142,27 @@ export const attributeKeysQuestion = (window: Window, service: string | undefine
 export const attributeValuesQuestion = (window: Window, key: string, service: string | undefined) =>
   windowed<AttributeValuesAnswer>('values', 'api/attributes/values', window, { key, service })
 
+/** A value of a field, as Tempo's API tells it. */
+export interface FieldValue {
+  readonly type: string
+  readonly value: string
+}
+
+/** The values of a field of TraceQL, with their types: as Tempo's API tells them. */
+export const fieldValuesQuestion = (window: Window, field: string) =>
+  windowed<{ readonly tagValues: readonly FieldValue[] }>(
+    'field-values',
+    `tempo/api/v2/search/tag/${encodeURIComponent(field)}/values`,
+    window,
+    { limit: 100 },
+  )
+
 /** One trace never needs a time range. */
-export const traceQuestion = (traceId: string) =>
+export const traceQuestion = (traceId: string, clocks: Clocks = 'sent', proxies: Proxies = 'folded') =>
   queryOptions({
-    queryKey: ['trace', traceId],
-    queryFn: ({ signal }) => ask<TraceAnswer>(`api/traces/${encodeURIComponent(traceId)}`, {}, signal),
+    queryKey: ['trace', traceId, clocks, proxies],
+    queryFn: ({ signal }) =>
+      ask<TraceAnswer>(`api/traces/${encodeURIComponent(traceId)}`, askedHow(clocks, proxies), signal),
     gcTime: 2 * minute,
   })
 

@@ -20,8 +20,10 @@ export function DataTable<Row>(props: {
   sort?: string | undefined
   onSort?: (sort: string) => void
   onOpen?: (row: Row) => void
+  /** Of rows that are followed: those that came last. */
+  isFresh?: (row: Row) => boolean
 }) {
-  const { label, columns, keyOf, onSort, onOpen } = props
+  const { label, columns, keyOf, onSort, onOpen, isFresh } = props
   const sort = sortFromText(props.sort, columns)
   const rows = sortedRows(props.rows, columns, sort)
   const { scroller, virtual, marked, setMarked, move } = useRows(rows.length, rowHeight)
@@ -59,6 +61,7 @@ export function DataTable<Row>(props: {
                 aria-rowindex={item.index + 2}
                 className="list-row table-row"
                 data-marked={item.index === marked}
+                data-fresh={isFresh?.(row)}
                 style={{ transform: `translateY(${item.start}px)` }}
               >
                 {columns.map((column) => (

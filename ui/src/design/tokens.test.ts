@@ -26,7 +26,8 @@ const contrast = (a: string, b: string): number => {
 describe.each(Object.entries(themes))('%s', (_, theme) => {
   const colour = (name: string): string => theme.get(name) ?? 'none'
 
-  test.each(['text', 'text-muted', 'text-faint', 'accent', 'error'])('%s is legible on every ground (AA)', (name) => {
+  const legible = ['text', 'text-muted', 'text-faint', 'accent', 'error', 'code-string', 'code-number', 'code-word']
+  test.each(legible)('%s is legible on every ground (AA)', (name) => {
     for (const ground of ['bg', 'bg-raised', 'bg-sunken', 'bg-hover', 'bg-selected']) {
       expect([ground, contrast(colour(name), colour(ground)) >= 4.5]).toEqual([ground, true])
     }

@@ -29,6 +29,7 @@ export function Frame() {
         <Rail />
         <header className="top">
           <OpenTrace />
+          <OpenFile />
           <TimeControls />
         </header>
         <RetentionNotice />
@@ -39,6 +40,21 @@ export function Frame() {
         </main>
       </div>
     </ClockProvider>
+  )
+}
+
+function OpenFile() {
+  const search = useSearch({ from: '__root__' })
+  return (
+    <Link
+      className="button button-quiet button-icon"
+      to="/file"
+      search={carried(search)}
+      aria-label="Look at traces from a file"
+      title="Look at traces from a file"
+    >
+      <Icon name="file" />
+    </Link>
   )
 }
 

@@ -22,6 +22,16 @@ const groups: readonly { title: string; keys: readonly (readonly [readonly strin
     keys: [
       [['j', 'k'], 'Next and previous'],
       [['enter'], 'Open'],
+      [['c'], 'Compare two traces: press it on each'],
+    ],
+  },
+  {
+    title: 'Query in TraceQL',
+    keys: [
+      [['enter'], 'Ask'],
+      [['⇧ enter'], 'A new line'],
+      [['tab'], 'Take a suggestion, the first if none is picked'],
+      [['ctrl space'], 'What may be written here'],
     ],
   },
   {

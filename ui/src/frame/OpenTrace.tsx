@@ -1,11 +1,11 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useRef, useState } from 'react'
+import { useEffect, useEffectEvent, useRef, useState } from 'react'
 import { Icon } from '../design/Icon.tsx'
 import { parseTraceId } from '../trace/id.ts'
 import { useKeys } from './keys.ts'
 import { carried } from './search.ts'
 
-/** Opens any trace: an id, a traceparent header or a link, typed or pasted. */
+/** Opens any trace: an id, a traceparent header or a link, typed here, or pasted anywhere where no text is written. */
 export function OpenTrace() {
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
@@ -25,6 +25,17 @@ export function OpenTrace() {
     input.current.blur()
     void navigate({ to: '/trace/$traceId', params: { traceId }, search: carried(search) })
   }
+  const pastedAnywhere = useEffectEvent((event: ClipboardEvent) => {
+    const text = event.clipboardData?.getData('text') ?? ''
+    if (event.composedPath().some(takesText) || parseTraceId(text) === undefined) return
+    event.preventDefault()
+    open(text)
+  })
+  useEffect(() => {
+    const listener = (event: ClipboardEvent): void => pastedAnywhere(event)
+    document.addEventListener('paste', listener)
+    return () => document.removeEventListener('paste', listener)
+  }, [])
   return (
     <form
       className="top-open"
@@ -65,4 +76,9 @@ export function OpenTrace() {
       )}
     </form>
   )
+}
+
+/** What is pasted there is meant for it: a field, or the editor of queries. */
+function takesText(target: EventTarget): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select'))
 }

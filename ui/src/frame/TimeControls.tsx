@@ -124,7 +124,7 @@ export function TimeControls() {
       </button>
       {/* The switch holds an input of its own, which the rule does not see. */}
       {/* eslint-disable-next-line jsx-a11y/label-has-associated-control */}
-      <label className="top-live" title="Ask again every 5 seconds">
+      <label className="top-live" title="Ask again every few seconds">
         <Switch.Root className="switch" checked={live} onCheckedChange={setLive}>
           <Switch.Thumb className="switch-thumb" />
         </Switch.Root>

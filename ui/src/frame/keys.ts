@@ -23,7 +23,9 @@ export function useKeys(keys: Keys): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
-      if (typing(event.target) || inPopup(event.target)) return
+      // What lies in a shadow tree, as the editor does, is seen from outside as its host.
+      const [target = event.target] = event.composedPath()
+      if (typing(target) || inPopup(target)) return
       const action = Object.hasOwn(latest.current, event.key) ? latest.current[event.key] : undefined
       if (action !== undefined && action(event) !== false) event.preventDefault()
     }

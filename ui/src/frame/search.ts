@@ -1,10 +1,12 @@
 /**
  * The state that the URL holds, the same on every page so that links carry it along. Everything is text as it stands in
- * the URL; whoever uses a value parses it. `time` and `live` belong to the frame, the rest to one page each.
+ * the URL; whoever uses a value parses it. `time`, `live` and `proxies` belong to the frame, the rest to one page each.
  */
 export interface Search {
   time?: string
   live?: string
+  /** `shown`: proxies' spans are not folded into their applications'. */
+  proxies?: string
   // traces
   q?: string
   service?: string
@@ -24,6 +26,8 @@ export interface Search {
   of?: string
   // one trace
   span?: string
+  /** Of a file with several, the one that is shown. */
+  trace?: string
   find?: string
   zoom?: string
   closed?: readonly string[]
@@ -33,6 +37,7 @@ export interface Search {
   block?: string
   calls?: string
   runs?: readonly string[]
+  clocks?: string
   // services, topology
   sort?: string
   filter?: string
@@ -40,6 +45,11 @@ export interface Search {
   node?: string
   focus?: string
   hops?: string
+  group?: string
+  opened?: readonly string[]
+  // call chains
+  from?: string
+  to?: string
   // comparing
   only?: string
   against?: string
@@ -49,9 +59,9 @@ export interface Search {
   colour?: string
 }
 
-const lists = new Set<string>(['attribute', 'closed', 'columns', 'runs'])
+const lists = new Set<string>(['attribute', 'closed', 'columns', 'runs', 'opened'])
 const singles = new Set<string>(
-  'time live q service operation min max status order limit chart list by facets area of span find zoom path tab view block calls sort filter open node focus hops way colour only against versionA versionB'.split(
+  'time live proxies q service operation min max status order limit chart list by facets area of span trace find zoom path tab view block calls clocks sort filter open node focus hops group from to way colour only against versionA versionB'.split(
     ' ',
   ),
 )
@@ -91,6 +101,7 @@ export function carried(search: Search): Search {
   const out: Search = {}
   if (search.time !== undefined) out.time = search.time
   if (search.live !== undefined) out.live = search.live
+  if (search.proxies !== undefined) out.proxies = search.proxies
   return out
 }
 

@@ -111,7 +111,7 @@ function sidesOf(service: string, { against, versionA, versionB }: Search, windo
   const shift = range.shift(to - from)
   return {
     a: { label: 'now', window, q: `{ ${q} }` },
-    b: { label: 'then', window: { now: window.now, resolved: { from: from - shift, to: to - shift } }, q: `{ ${q} }` },
+    b: { label: 'then', window: { ...window, resolved: { from: from - shift, to: to - shift } }, q: `{ ${q} }` },
   }
 }
 

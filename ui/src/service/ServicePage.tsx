@@ -10,26 +10,34 @@ import { LineChart, type Line, type Mark } from '../chart/LineChart.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { Answer, Empty } from '../design/State.tsx'
+import { withinText } from '../frame/Approximately.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { shownName } from '../frame/names.ts'
 import { carried, changed, type Search } from '../frame/search.ts'
+import { ProxySwitch } from '../frame/ProxySwitch.tsx'
 import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
 import { count, duration, rate, share, text } from '../numbers/format.ts'
 import { rangeToUrl } from '../time/range.ts'
 import { Calls } from './Calls.tsx'
 import { Changes } from './Changes.tsx'
+import { Critical } from './Critical.tsx'
 import { Exceptions } from './Exceptions.tsx'
+import { Hosts } from './Hosts.tsx'
 import { Instances } from './Instances.tsx'
 import { Operations } from './Operations.tsx'
 import { firstSeen } from './marks.ts'
+import { Queues } from './Queues.tsx'
 import { Statements } from './Statements.tsx'
 
 const tabs = [
   { id: 'operations', label: 'Operations' },
+  { id: 'critical', label: 'Critical path' },
   { id: 'calls', label: 'Calls' },
   { id: 'databases', label: 'Databases' },
+  { id: 'queues', label: 'Queues' },
+  { id: 'hosts', label: 'Hosts' },
   { id: 'exceptions', label: 'Exceptions' },
   { id: 'instances', label: 'Versions and instances' },
   { id: 'changes', label: 'Compare' },
@@ -94,8 +102,11 @@ export function ServicePage() {
                   </Tabs.List>
                   <Tabs.Panel value={tab} className="service-panel">
                     {tab === 'operations' && <Operations service={name} />}
+                    {tab === 'critical' && <Critical service={name} />}
                     {tab === 'calls' && <Calls service={name} busyNanos={told.busyNanos} />}
                     {tab === 'databases' && <Statements service={name} busyNanos={told.busyNanos} />}
+                    {tab === 'queues' && <Queues service={name} busyNanos={told.busyNanos} />}
+                    {tab === 'hosts' && <Hosts service={name} busyNanos={told.busyNanos} />}
                     {tab === 'exceptions' && <Exceptions service={name} />}
                     {tab === 'instances' && <Instances service={name} />}
                     {tab === 'changes' && <Changes service={name} />}
@@ -141,6 +152,7 @@ function Head({ name, answer }: { name: string; answer: ServiceAnswer | undefine
         </dl>
       )}
       <nav className="service-links" aria-label="More of this service">
+        <ProxySwitch of={answer} />
         <Link className="button" to="/traces" search={of}>
           <Icon name="traces" size={14} /> Traces
         </Link>
@@ -247,7 +259,7 @@ function chartsOf(answer: ServiceAnswer): Chart[] {
       behind: { status: 'error' },
     },
     {
-      title: 'Duration: p50, p90, p99',
+      title: ['Duration: p50, p90, p99', withinText(answer)].filter((part) => part !== '').join(', '),
       label: 'Percentiles of the duration over time',
       lines: percentiles.map(({ key, colour }) => ({
         key,

@@ -5,11 +5,13 @@ import { useMemo, useRef, type ReactNode } from 'react'
 import type { OperationRow, ServiceRow } from '../../../query-api/types.ts'
 import { operationsQuestion, servicesQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
-import { Figure, Swatch } from '../design/Figure.tsx'
+import { ErrorFigure, Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { SortHead } from '../design/SortHead.tsx'
 import { Answer, Empty } from '../design/State.tsx'
 import { useRows } from '../design/useRows.ts'
+import { Approximately } from '../frame/Approximately.tsx'
+import { ProxySwitch } from '../frame/ProxySwitch.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { shownName } from '../frame/names.ts'
@@ -90,6 +92,8 @@ export function ServicesPage() {
           {data !== undefined &&
             (filter === '' ? `${services.length} in this time range` : `${lines.length} of ${services.length}`)}
         </span>
+        <Approximately of={data} />
+        <ProxySwitch of={data} />
       </div>
       <div className="services-answer">
         <Answer
@@ -262,18 +266,7 @@ function Cells(props: {
       </Cell>
       <Cell none={idle}>{idle ? '–' : <Figure shown={rate(row.rate)} />}</Cell>
       <Cell none={row.errors === 0}>
-        {row.errors === 0 ? (
-          idle ? (
-            '–'
-          ) : (
-            '0'
-          )
-        ) : (
-          <span className="list-error">
-            <Icon name="error" size={12} />
-            <Figure shown={share(row.errors, row.requests)} />
-          </span>
-        )}
+        {row.errors === 0 ? idle ? '–' : '0' : <ErrorFigure shown={share(row.errors, row.requests)} />}
       </Cell>
       <Percentile value={row.p50} />
       <Percentile value={row.p90} />

@@ -1,7 +1,6 @@
 import type { CSSProperties } from 'react'
 import type { RequestFigures } from '../../../query-api/types.ts'
-import { Figure } from '../design/Figure.tsx'
-import { Icon } from '../design/Icon.tsx'
+import { ErrorFigure, Figure, Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { count, duration, rate, share } from '../numbers/format.ts'
 
@@ -37,10 +36,7 @@ export const figureColumns = (requests = 'Requests'): TableColumn<RequestFigures
           <span className="list-none">0</span>
         )
       ) : (
-        <span className="list-error">
-          <Icon name="error" size={12} />
-          <Figure shown={share(errors, all)} />
-        </span>
+        <ErrorFigure shown={share(errors, all)} />
       ),
   },
   ...(['p50', 'p90', 'p99'] as const).map((id): TableColumn<RequestFigures> => ({
@@ -54,6 +50,22 @@ export const figureColumns = (requests = 'Requests'): TableColumn<RequestFigures
 ]
 
 const none = <span className="list-none">–</span>
+
+/** The service of a row, with its colour. */
+export const serviceColumn = <Row extends { readonly service: string }>(): TableColumn<Row> => ({
+  id: 'service',
+  label: 'Service',
+  width: 'minmax(var(--col-services), 2fr)',
+  sort: ({ service }) => service,
+  cell: ({ service }) => (
+    <>
+      <Swatch service={service} />
+      <bdi className="cut" title={service}>
+        {service}
+      </bdi>
+    </>
+  ),
+})
 
 /** How much of a whole a row takes, with a bar below it. */
 export function shareColumn<Row>(

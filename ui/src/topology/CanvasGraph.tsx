@@ -1,11 +1,11 @@
 import { useEffect, useRef } from 'react'
-import type { TopologyNode } from '../../../query-api/types.ts'
 import { cut } from '../design/canvas.ts'
 import { colourIndex } from '../colour/service.ts'
 import { readPalette, type Palette } from '../design/palette.ts'
+import { shownName } from '../frame/names.ts'
 import { useTheme } from '../frame/theme.ts'
 import type { GraphProps } from './FlowGraph.tsx'
-import { boundsOf, curve, edgeId, thickness, toneColours } from './graph.ts'
+import { boundsOf, curve, edgeId, thickness, toneColours, type GraphNode } from './graph.ts'
 
 interface Camera {
   x: number
@@ -29,7 +29,12 @@ export function CanvasGraph(props: GraphProps) {
     camera.current = undefined
     redraw.current?.()
   }, [laid.shape])
-  useEffect(() => redraw.current?.(), [answer, words, selected, theme, laid])
+  const palette = useRef<Palette>(undefined)
+  useEffect(() => {
+    palette.current = undefined
+    redraw.current?.()
+  }, [theme])
+  useEffect(() => redraw.current?.(), [answer, words, selected, laid])
 
   useEffect(() => {
     const element = canvas.current
@@ -40,14 +45,15 @@ export function CanvasGraph(props: GraphProps) {
     const draw = (): void => {
       frame = 0
       camera.current ??= whole(latest.current, element)
-      paint(element, latest.current, camera.current, readPalette())
+      palette.current ??= readPalette()
+      paint(element, latest.current, camera.current, palette.current)
     }
     const later = (): void => {
       if (frame === 0) frame = requestAnimationFrame(draw)
     }
     redraw.current = later
     let from: { x: number; y: number; moved: boolean } | undefined
-    const pointed = (event: MouseEvent): TopologyNode | undefined =>
+    const pointed = (event: MouseEvent): GraphNode | undefined =>
       camera.current === undefined ? undefined : nodeAt(latest.current, camera.current, event.offsetX, event.offsetY)
     element.addEventListener(
       'pointerdown',
@@ -139,11 +145,16 @@ function whole({ answer, laid, size, selected }: GraphProps, element: HTMLElemen
   // The whole would be dust: begin where most requests come in, large enough to read, with all the room for whom it calls.
   const called = new Set(answer.edges.filter(({ source, target }) => source !== target).map(({ target }) => target))
   const entries = answer.nodes.filter(({ id }) => !called.has(id))
-  const busiest = [...(entries.length > 0 ? entries : answer.nodes)].sort((a, b) => b.requests - a.requests)[0]
+  // Who opened a group wants to see what is in it.
+  const boxed = new Set(answer.boxes?.flatMap(({ nodes }) => nodes))
+  const opened = answer.nodes.filter(({ id }) => boxed.has(id))
+  const busiest = [...([opened, entries].find(({ length }) => length > 0) ?? answer.nodes)].sort(
+    (a, b) => b.requests - a.requests,
+  )[0]
   const place = laid.layout.nodes[selected ?? busiest?.id ?? ''] ?? middle
   return {
     scale: leastLegible,
-    x: (selected === undefined ? size.width / 2 : clientWidth / 2) - place.x * leastLegible,
+    x: (selected === undefined && opened.length === 0 ? size.width / 2 : clientWidth / 2) - place.x * leastLegible,
     y: clientHeight / 2 - place.y * leastLegible,
   }
 }
@@ -161,10 +172,16 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
   if (ctx === null) return
   const ratio = devicePixelRatio
   const [width, height] = [element.clientWidth, element.clientHeight]
-  element.width = Math.max(1, Math.round(width * ratio))
-  element.height = Math.max(1, Math.round(height * ratio))
+  const [wide, high] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))]
+  // Even the same size set again makes a new bitmap.
+  if (element.width !== wide) element.width = wide
+  if (element.height !== high) element.height = high
+  ctx.setTransform(1, 0, 0, 1, 0, 0)
+  ctx.clearRect(0, 0, wide, high)
   ctx.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * x, ratio * y)
-  paintEdges(ctx, props, palette)
+  paintBoxes(ctx, props, palette)
+  const [left, top] = [-x / scale, -y / scale]
+  paintEdges(ctx, props, palette, { left, top, right: left + width / scale, bottom: top + height / scale })
   const { answer, laid, words, size, selected } = props
   const font = `${palette.token('--text-base')} ${palette.token('--font')}`
   ctx.font = font
@@ -200,25 +217,81 @@ function paint(element: HTMLCanvasElement, props: GraphProps, { x, y, scale }: C
   }
 }
 
-function paintEdges(
-  ctx: CanvasRenderingContext2D,
-  { answer, laid, words, size, selected }: GraphProps,
-  palette: Palette,
-): void {
-  ctx.clearRect(-1e6, -1e6, 2e6, 2e6)
+function paintBoxes(ctx: CanvasRenderingContext2D, { answer, laid }: GraphProps, palette: Palette): void {
+  ctx.font = `${palette.token('--text-base')} ${palette.token('--font')}`
+  ctx.textAlign = 'left'
+  ctx.textBaseline = 'top'
+  for (const { id, name } of answer.boxes ?? []) {
+    const box = laid.layout.boxes[id]
+    if (box === undefined) continue
+    ctx.fillStyle = palette.token('--bg')
+    ctx.strokeStyle = palette.token('--line-strong')
+    ctx.lineWidth = 1
+    ctx.beginPath()
+    ctx.roundRect(box.x, box.y, box.width, box.height, 6)
+    ctx.fill()
+    ctx.stroke()
+    ctx.fillStyle = palette.token('--text-muted')
+    ctx.fillText(cut(ctx, shownName(name), box.width - 20), box.x + 10, box.y + 6)
+  }
+}
+
+interface Rectangle {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+interface EdgeShape extends Rectangle {
+  readonly path: Path2D
+}
+
+/** Of a line, about. */
+const thickest = 8
+
+/** Of each layout the shapes of its edges: making one takes longer than drawing it. */
+const shapes = new WeakMap<GraphProps['laid'], Map<string, EdgeShape>>()
+
+function shapeOf(edge: GraphProps['answer']['edges'][number], { laid, size }: GraphProps): EdgeShape | undefined {
+  let known = shapes.get(laid)
+  if (known === undefined) shapes.set(laid, (known = new Map()))
+  const id = edgeId(edge)
+  let shape = known.get(id)
+  if (shape !== undefined) return shape
+  const { nodes, bends } = laid.layout
+  const [from, to] = [nodes[edge.source], nodes[edge.target]]
+  if (from === undefined || to === undefined || edge.source === edge.target) return undefined
+  const points = [
+    { x: from.x + size.width / 2, y: from.y },
+    ...(bends[id] ?? []),
+    { x: to.x - size.width / 2, y: to.y },
+  ]
+  const [xs, ys] = [points.map((point) => point.x), points.map((point) => point.y)]
+  // A curve lies within its points.
+  shape = {
+    path: new Path2D(curve(points)),
+    left: Math.min(...xs) - thickest,
+    right: Math.max(...xs) + thickest,
+    top: Math.min(...ys) - thickest,
+    bottom: Math.max(...ys) + thickest,
+  }
+  known.set(id, shape)
+  return shape
+}
+
+function paintEdges(ctx: CanvasRenderingContext2D, props: GraphProps, palette: Palette, seen: Rectangle): void {
+  const { answer, words, selected } = props
   const busiest = answer.edges.reduce((max, { requests }) => Math.max(max, requests), 0)
   for (const edge of answer.edges) {
-    const { source, target, requests } = edge
-    const [from, to] = [laid.layout.nodes[source], laid.layout.nodes[target]]
-    if (from === undefined || to === undefined || source === target) continue
-    const mine = source === selected || target === selected
+    const shape = shapeOf(edge, props)
+    if (shape === undefined || shape.left > seen.right || shape.right < seen.left) continue
+    if (shape.top > seen.bottom || shape.bottom < seen.top) continue
+    const mine = edge.source === selected || edge.target === selected
     ctx.globalAlpha = selected === undefined || mine ? 1 : 0.2
     const tone = words.tone(edge)
     ctx.strokeStyle = palette.token(tone === 'plain' && mine ? '--accent' : toneColours[tone])
-    ctx.lineWidth = thickness(requests, busiest)
-    const [x1, x2] = [from.x + size.width / 2, to.x - size.width / 2]
-    const bends = laid.layout.bends[edgeId(edge)] ?? []
-    ctx.stroke(new Path2D(curve([{ x: x1, y: from.y }, ...bends, { x: x2, y: to.y }])))
+    ctx.lineWidth = thickness(edge.requests, busiest)
+    ctx.stroke(shape.path)
   }
   ctx.globalAlpha = 1
 }

@@ -19,7 +19,6 @@ import {
   type NodeProps,
 } from '@xyflow/react'
 import { memo, useEffect, useMemo, useRef } from 'react'
-import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { shownName } from '../frame/names.ts'
@@ -36,11 +35,14 @@ import {
   type Tone,
   type Word,
   type Words,
+  type GraphAnswer,
+  type GraphEdge,
+  type GraphNode,
 } from './graph.ts'
 import type { LaidOut } from './useLayout.ts'
 
 export interface GraphProps {
-  answer: TopologyAnswer
+  answer: GraphAnswer
   laid: LaidOut
   words: Words
   size: { width: number; height: number }
@@ -48,12 +50,10 @@ export interface GraphProps {
   onSelect: (id: string | undefined) => void
 }
 
-type PlainNode = Node<
-  { node: TopologyNode; words: readonly Word[]; tone: Tone; service: string; dim: boolean },
-  'plain'
->
+type PlainNode = Node<{ node: GraphNode; words: readonly Word[]; tone: Tone; service: string; dim: boolean }, 'plain'>
+type BoxNode = Node<{ name: string }, 'box'>
 interface CallData extends Record<string, unknown> {
-  edge: TopologyEdge
+  edge: GraphEdge
   tone: Tone
   words: readonly Word[]
   bends: readonly Point[]
@@ -70,7 +70,7 @@ const [leastZoom, mostZoom] = [0.1, 2]
 /** Of more nodes than this a link to one shows its neighbourhood. */
 const mostWhole = 20
 
-const nodeTypes = { plain: memo(PlainNodeView) }
+const nodeTypes = { plain: memo(PlainNodeView), box: memo(BoxView) }
 const edgeTypes = { call: memo(CallEdgeView) }
 /** The smaller the scale, the less stands in a node, and the larger: all, what tells its health, its name alone. */
 const distance = (scale: number): 'near' | 'mid' | 'far' => (scale >= 0.7 ? 'near' : scale >= 0.45 ? 'mid' : 'far')
@@ -114,10 +114,31 @@ function Flow({ answer, laid, words, size, selected, onSelect }: GraphProps) {
             service: words.service(node),
             dim: near !== undefined && !near.has(node.id),
           },
-          ariaLabel: `${typeNames[node.type]} ${node.name}`,
+          ariaLabel: `${typeNames[node.type]} ${node.name}${node.type === 'group' ? ', opens' : ''}`,
         }
       }),
     [answer, laid, words, size, selected, near],
+  )
+  const boxes = useMemo<BoxNode[]>(
+    () =>
+      (answer.boxes ?? []).flatMap(({ id, name }) => {
+        const box = laid.layout.boxes[id]
+        if (box === undefined) return []
+        return {
+          id,
+          type: 'box',
+          position: { x: box.x, y: box.y },
+          width: box.width,
+          height: box.height,
+          zIndex: -1,
+          selectable: false,
+          focusable: false,
+          // Below the nodes and edges, and no target of its own.
+          style: { pointerEvents: 'none' },
+          data: { name },
+        }
+      }),
+    [answer, laid],
   )
   const edges = useMemo<CallEdge[]>(() => {
     const busiest = answer.edges.reduce((max, { requests }) => Math.max(max, requests), 0)
@@ -188,7 +209,7 @@ function Flow({ answer, laid, words, size, selected, onSelect }: GraphProps) {
   return (
     <ReactFlow
       className={`topology-${seenFrom}`}
-      nodes={nodes}
+      nodes={useMemo(() => [...boxes, ...nodes], [boxes, nodes])}
       edges={edges}
       nodeTypes={nodeTypes}
       edgeTypes={edgeTypes}
@@ -257,6 +278,14 @@ function PlainNodeView({ data, selected }: NodeProps<PlainNode>) {
         ))}
       </dl>
       <Handle type="source" position={Position.Right} className="node-handle" isConnectable={false} />
+    </div>
+  )
+}
+
+function BoxView({ data: { name } }: NodeProps<BoxNode>) {
+  return (
+    <div className="node-box">
+      <bdi className="cut">{shownName(name)}</bdi>
     </div>
   )
 }

@@ -1,10 +1,9 @@
 import './topology.css'
 import { lazy, Suspense, useMemo } from 'react'
-import type { TopologyAnswer } from '../../../query-api/types.ts'
 import { readPalette } from '../design/palette.ts'
 import { Failed } from '../design/State.tsx'
 import { part } from '../frame/part.ts'
-import { mostDomNodes, type Words } from './graph.ts'
+import { mostDomNodes, type Words, type GraphAnswer } from './graph.ts'
 import { useLayout } from './useLayout.ts'
 
 const FlowGraph = lazy(part(async () => ({ default: (await import('./FlowGraph.tsx')).FlowGraph })))
@@ -12,7 +11,7 @@ const CanvasGraph = lazy(part(async () => ({ default: (await import('./CanvasGra
 
 /** Nodes and the edges between them, laid out in a worker; many of them on a canvas. */
 export function Graph(props: {
-  answer: TopologyAnswer
+  answer: GraphAnswer
   words: Words
   selected: string | undefined
   onSelect: (id: string | undefined) => void

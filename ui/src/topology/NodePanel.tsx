@@ -1,22 +1,27 @@
 import { Link, useSearch } from '@tanstack/react-router'
-import type { RequestFigures, TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
+import type { RequestFigures, ServiceGroup } from '../../../query-api/types.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { shownName } from '../frame/names.ts'
 import { carried } from '../frame/search.ts'
-import { count, duration, rate, share } from '../numbers/format.ts'
-import { neighbours, tracesOf, typeNames } from './graph.ts'
+import { count, duration, rate, share, text } from '../numbers/format.ts'
+import { neighbours, tracesOf, typeNames, type GraphAnswer, type GraphEdge, type GraphNode } from './graph.ts'
+
+/** Which group a service is in, and why: `key` is the attribute. */
+export type GroupOfService = ServiceGroup & { readonly key: string }
 
 /** Figures of a node, who calls it and whom it calls. */
 export function NodePanel(props: {
-  answer: TopologyAnswer
-  node: TopologyNode
+  answer: GraphAnswer
+  node: GraphNode
   onSelect: (id: string | undefined) => void
   /** The graph is already narrowed to it. */
   focused: boolean
   onFocus: (id: string) => void
+  /** By what it is grouped, where the graph is. */
+  group?: GroupOfService | undefined
 }) {
-  const { answer, node, focused, onSelect, onFocus } = props
+  const { answer, node, focused, onSelect, onFocus, group } = props
   const search = useSearch({ from: '__root__' })
   const { incoming, outgoing } = neighbours(answer, node.id)
   const traces = tracesOf(node)
@@ -60,13 +65,30 @@ export function NodePanel(props: {
             Service
           </Link>
         )}
+        {node.type === 'service' && (
+          <Link className="button" to="/chains" search={{ ...carried(search), from: node.name }}>
+            Call chains from it
+          </Link>
+        )}
+        {node.type === 'service' && (
+          <Link className="button" to="/chains" search={{ ...carried(search), to: node.name }}>
+            Call chains to it
+          </Link>
+        )}
       </div>
       <Figures figures={node} />
       <p className="panel-note">
         {node.type === 'service' ? 'Its own requests.' : 'Calls made to it, as its callers measured them.'}
       </p>
-      <Edges title="Called by" edges={incoming} end="source" answer={answer} onSelect={onSelect} />
-      <Edges title="Calls" edges={outgoing} end="target" answer={answer} onSelect={onSelect} />
+      {group !== undefined && group.values > 1 && (
+        <p className="panel-note">
+          Grouped by <bdi>{group.key}</bdi> = <bdi>{group.value}</bdi>, of{' '}
+          {text(share(group.spansOfValue, group.spans))} of its spans; others have one of{' '}
+          {text(count(group.values - 1))} more or none.
+        </p>
+      )}
+      <Edges title="Called by" edges={incoming} end="source" node={node} answer={answer} onSelect={onSelect} />
+      <Edges title="Calls" edges={outgoing} end="target" node={node} answer={answer} onSelect={onSelect} />
     </aside>
   )
 }
@@ -96,12 +118,15 @@ function Figures({ figures }: { figures: RequestFigures }) {
 
 function Edges(props: {
   title: string
-  edges: readonly TopologyEdge[]
+  edges: readonly GraphEdge[]
   end: 'source' | 'target'
-  answer: TopologyAnswer
+  /** Whose edges they are. */
+  node: GraphNode
+  answer: GraphAnswer
   onSelect: (id: string) => void
 }) {
-  const { title, edges, end, answer, onSelect } = props
+  const { title, edges, end, node, answer, onSelect } = props
+  const search = useSearch({ from: '__root__' })
   return (
     <section className="panel-edges">
       <h3 className="panel-part">{title}</h3>
@@ -114,6 +139,9 @@ function Edges(props: {
               <th scope="col">Rate</th>
               <th scope="col">Errors</th>
               <th scope="col">p99</th>
+              <th scope="col">
+                <span className="visually-hidden">Call chains</span>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -134,6 +162,18 @@ function Edges(props: {
                     <Figure shown={share(edge.errors, edge.requests)} />
                   </td>
                   <td>{edge.p99 === null ? '–' : <Figure shown={duration(edge.p99)} />}</td>
+                  <td>
+                    {node.type === 'service' && other?.type === 'service' && other.id !== node.id && (
+                      <Link
+                        to="/chains"
+                        search={{ ...carried(search), ...between(end === 'source' ? [other, node] : [node, other]) }}
+                        title={`The call chains between ${node.name} and ${other.name}`}
+                        aria-label={`The call chains between ${node.name} and ${other.name}`}
+                      >
+                        <Icon name="path" size={14} />
+                      </Link>
+                    )}
+                  </td>
                 </tr>
               )
             })}
@@ -143,3 +183,8 @@ function Edges(props: {
     </section>
   )
 }
+
+const between = ([from, to]: readonly [GraphNode, GraphNode]): { from: string; to: string } => ({
+  from: from.name,
+  to: to.name,
+})

@@ -1,17 +1,22 @@
-import { useEffect, useState } from 'react'
 import { Swatch } from '../design/Figure.tsx'
 import { Suggest } from '../design/Suggest.tsx'
+import { useDraft } from '../frame/useDraft.ts'
 
-/** Narrows the graph to one service and its neighbours. */
-export function ServicePick(props: { value: string; names: readonly string[]; onPick: (service: string) => void }) {
-  const { value, names, onPick } = props
-  const [draft, setDraft] = useState(value)
-  useEffect(() => setDraft(value), [value])
+/** Chooses one service of those there are, or any by its name. */
+export function ServicePick(props: {
+  label: string
+  placeholder: string
+  value: string
+  names: readonly string[]
+  onPick: (service: string) => void
+}) {
+  const { label, placeholder, value, names, onPick } = props
+  const [draft, setDraft] = useDraft(value)
   return (
     <div className="topology-pick">
       <Suggest
-        label="Only one service and its neighbours"
-        placeholder="All services"
+        label={label}
+        placeholder={placeholder}
         value={draft}
         suggestions={names.map((name) => ({ value: name, mark: <Swatch service={name} /> }))}
         empty="No service of that name in this time range"

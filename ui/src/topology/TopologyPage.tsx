@@ -2,20 +2,26 @@ import './topology.css'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useMemo } from 'react'
-import { servicesQuestion, topologyQuestion } from '../api/questions.ts'
-import { useQuestion } from '../api/useQuestion.ts'
+import type { ServiceGroupsAnswer, TopologyNode } from '../../../query-api/types.ts'
+import { serviceGroupsQuestion, servicesQuestion, topologyQuestion } from '../api/questions.ts'
+import { both, useQuestion, type Asked } from '../api/useQuestion.ts'
 import { Choice } from '../design/Choice.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { Answer, Empty } from '../design/State.tsx'
+import { Approximately } from '../frame/Approximately.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { part } from '../frame/part.ts'
 import { carried, changed } from '../frame/search.ts'
+import { ProxySwitch } from '../frame/ProxySwitch.tsx'
 import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
 import { around, sizeText, toneColours } from './graph.ts'
 import { Graph } from './Graph.tsx'
-import { NodePanel } from './NodePanel.tsx'
+import { GroupBar } from './GroupBar.tsx'
+import { groupOfNode, grouped, groupingOf } from './grouping.ts'
+import { GroupPick } from './GroupPick.tsx'
+import { NodePanel, type GroupOfService } from './NodePanel.tsx'
 import { ServicePick } from './ServicePick.tsx'
 import { colourings, legendOf, wordsOf, type Colouring } from './words.ts'
 
@@ -39,11 +45,16 @@ export function TopologyPage() {
   const queries = useQueryClient()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
-  const asked = useQuestion(topologyQuestion(clock, { q: search.q }))
-  const { data } = asked
+  const ofAll = useQuestion(topologyQuestion(clock, { q: search.q }))
+  const { data } = ofAll
+  const groups = useQuestion({
+    ...serviceGroupsQuestion(clock, search.group ?? ''),
+    enabled: search.group !== undefined,
+  })
+  const asked: Asked<unknown> = search.group === undefined ? ofAll : both(ofAll, groups)
   const colouring = colourings.find(({ value }) => value === search.colour)?.value ?? 'errors'
   const before = useQuery({
-    ...topologyQuestion({ now: clock.now, resolved: windowBefore(clock.resolved) }, { q: search.q }),
+    ...topologyQuestion({ ...clock, resolved: windowBefore(clock.resolved) }, { q: search.q }),
     enabled: colouring === 'change',
   })
   const services = useQuery(servicesQuestion(clock))
@@ -57,25 +68,49 @@ export function TopologyPage() {
         : around(data, focus, hops === 'all' ? data.nodes.length : Number(hops), way),
     [data, focus, hops, way],
   )
-  const words = useMemo(
-    () => (shown === undefined ? undefined : wordsOf(shown, colouring, before.data)),
-    [shown, colouring, before.data],
+  const grouping = useMemo(
+    () => (search.group === undefined || groups.data === undefined ? undefined : groupingOf(groups.data)),
+    [search.group, groups.data],
   )
-  const many = shown?.nodes.length ?? 0
+  const open = useMemo(() => new Set<string>(search.opened), [search.opened])
+  const drawn = useMemo(
+    () => (shown === undefined || grouping === undefined ? shown : grouped(shown, grouping, open)),
+    [shown, grouping, open],
+  )
+  const words = useMemo(() => {
+    if (drawn === undefined) return undefined
+    const was = before.data === undefined || grouping === undefined ? before.data : grouped(before.data, grouping, open)
+    return wordsOf(drawn, colouring, was)
+  }, [drawn, colouring, before.data, grouping, open])
+  const many = drawn?.nodes.length ?? 0
   const set = (change: Parameters<typeof changed>[1]): void => {
     void navigate({ to: '.', search: (was) => changed(was, change) })
   }
   const unfocused = { service: undefined, focus: undefined, hops: undefined, way: undefined }
   const selected = shown?.nodes.find(({ id }) => id === search.node)
-  const select = (id: string | undefined): void => set({ node: id })
+  const select = (id: string | undefined): void => {
+    if (id === undefined) return set({ node: undefined })
+    const group = groupOfNode(id)
+    if (group !== undefined) return set({ opened: [...open, group] })
+    // From the panel one comes to nodes that a closed group hides.
+    const node = shown?.nodes.find((one) => one.id === id)
+    const inside = node && grouping?.of(node)
+    set({ node: id, ...(inside !== undefined && !open.has(inside) && { opened: [...open, inside] }) })
+  }
   useKeys({
-    Escape: () => (search.node === undefined ? focus !== undefined && set(unfocused) : select(undefined)),
+    Escape: () => {
+      if (search.node !== undefined) select(undefined)
+      else if (grouping !== undefined && open.size > 0) set({ opened: [...open].slice(0, -1) })
+      else if (focus !== undefined) set(unfocused)
+    },
   })
   return (
     <div className="topology">
       <div className="page-head topology-head">
         <h1 className="page-title">Topology</h1>
         <ServicePick
+          label="Only one service and its neighbours"
+          placeholder="All services"
           value={search.service ?? ''}
           names={(services.data?.services ?? []).map(({ name }) => name)}
           onPick={(service) => set({ service, focus: undefined, node: undefined })}
@@ -100,6 +135,10 @@ export function TopologyPage() {
           options={colourings}
           onChange={(next) => set({ colour: next === 'errors' ? undefined : next })}
         />
+        <GroupPick
+          value={search.group ?? ''}
+          onPick={(group) => set({ group: group === '' ? undefined : group, opened: undefined })}
+        />
         <button
           type="button"
           className="button button-quiet"
@@ -108,11 +147,16 @@ export function TopologyPage() {
         >
           As a table
         </button>
+        <Link className="button button-quiet" to="/chains" search={carried(search)}>
+          Call chains
+        </Link>
         <span className="muted" role="status">
           {data !== undefined &&
             many > 0 &&
-            `${sizeText(many, shown?.edges.length ?? 0)}${focus === undefined ? '' : ' around this one'}${data.more ? '; the busiest, more exist' : ''}`}
+            `${sizeText(many, drawn?.edges.length ?? 0)}${focus === undefined ? '' : ' around this one'}${data.more ? '; the busiest, more exist' : ''}`}
         </span>
+        <Approximately of={data} />
+        <ProxySwitch of={data} />
       </div>
       {search.q !== undefined && (
         <div className="topology-filter">
@@ -135,13 +179,27 @@ export function TopologyPage() {
           <span className="muted">A call counts where its calling or its called span matches.</span>
         </div>
       )}
+      {search.group !== undefined && grouping !== undefined && shown !== undefined && (
+        <GroupBar
+          attribute={search.group}
+          grouping={grouping}
+          groups={[...new Set(shown.nodes.map(grouping.of))]}
+          open={open}
+          more={groups.data?.more === true}
+          onOpen={(opened) => set({ opened, node: undefined })}
+          onUngroup={() => set({ group: undefined, opened: undefined })}
+        />
+      )}
       <div className="topology-answer" data-panel={selected !== undefined}>
         <div className="topology-graph">
           <Answer
             asked={asked}
             what="the topology"
             busy={before.isFetching}
-            onCancel={() => void queries.cancelQueries({ queryKey: ['topology'] })}
+            onCancel={() => {
+              void queries.cancelQueries({ queryKey: ['topology'] })
+              void queries.cancelQueries({ queryKey: ['service-groups'] })
+            }}
           >
             {(_, stale) =>
               many === 0 ? (
@@ -156,16 +214,16 @@ export function TopologyPage() {
                   Earlier ones may exist.
                 </Empty>
               ) : (
-                shown !== undefined &&
+                drawn !== undefined &&
                 words !== undefined && (
                   <div className="stale topology-canvas" data-stale={stale}>
                     {search.view === 'table' ? (
                       <Suspense>
-                        <TopologyTable answer={shown} onSelect={select} />
+                        <TopologyTable answer={drawn} onSelect={select} />
                       </Suspense>
                     ) : (
                       <>
-                        <Graph answer={shown} words={words} selected={search.node} onSelect={select} />
+                        <Graph answer={drawn} words={words} selected={search.node} onSelect={select} />
                         <Legend colouring={colouring} />
                       </>
                     )}
@@ -180,6 +238,7 @@ export function TopologyPage() {
             answer={shown}
             node={selected}
             focused={selected.id === focus}
+            group={grouping === undefined ? undefined : groupOfService(groups.data, selected)}
             onSelect={select}
             onFocus={(id) => set({ service: undefined, focus: id })}
           />
@@ -187,6 +246,14 @@ export function TopologyPage() {
       </div>
     </div>
   )
+}
+
+function groupOfService(
+  answer: ServiceGroupsAnswer | undefined,
+  { type, name }: Pick<TopologyNode, 'type' | 'name'>,
+): GroupOfService | undefined {
+  const group = type === 'service' ? answer?.services.find(({ service }) => service === name) : undefined
+  return group && answer && { ...group, key: answer.key }
 }
 
 const windowBefore = ({ from, to }: { from: number; to: number }): { from: number; to: number } => ({

@@ -1,5 +1,4 @@
 import { Link, useSearch } from '@tanstack/react-router'
-import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
 import { DataTable } from '../design/DataTable.tsx'
 import { Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
@@ -7,10 +6,10 @@ import { shownName } from '../frame/names.ts'
 import { carried, type Search } from '../frame/search.ts'
 import { useSort } from '../frame/useSort.ts'
 import { figureColumns } from '../services/figureColumns.tsx'
-import { edgeId, typeNames } from './graph.ts'
+import { edgeId, isBound, typeNames, type GraphAnswer, type GraphEdge, type GraphNode } from './graph.ts'
 
 /** The graph as two tables: of its nodes, and of who calls whom. */
-export function TopologyTable({ answer, onSelect }: { answer: TopologyAnswer; onSelect: (id: string) => void }) {
+export function TopologyTable({ answer, onSelect }: { answer: GraphAnswer; onSelect: (id: string) => void }) {
   const search = useSearch({ from: '__root__' })
   const sorted = useSort('-requests')
   return (
@@ -28,7 +27,7 @@ export function TopologyTable({ answer, onSelect }: { answer: TopologyAnswer; on
   )
 }
 
-const nodeColumns = (link: Search, onSelect: (id: string) => void): TableColumn<TopologyNode>[] => [
+const nodeColumns = (link: Search, onSelect: (id: string) => void): TableColumn<GraphNode>[] => [
   {
     id: 'name',
     label: 'Node',
@@ -43,7 +42,7 @@ const nodeColumns = (link: Search, onSelect: (id: string) => void): TableColumn<
     sort: ({ type }) => type,
     cell: ({ type }) => <span className="muted">{typeNames[type]}</span>,
   },
-  ...figureColumns(),
+  ...boundColumns(),
   {
     id: 'page',
     label: '',
@@ -57,19 +56,28 @@ const nodeColumns = (link: Search, onSelect: (id: string) => void): TableColumn<
   },
 ]
 
-function edgeColumns(answer: TopologyAnswer, onSelect: (id: string) => void): TableColumn<TopologyEdge>[] {
+function edgeColumns(answer: GraphAnswer, onSelect: (id: string) => void): TableColumn<GraphEdge>[] {
   const byId = new Map(answer.nodes.map((node) => [node.id, node]))
-  const end = (id: 'source' | 'target', label: string): TableColumn<TopologyEdge> => ({
+  const end = (id: 'source' | 'target', label: string): TableColumn<GraphEdge> => ({
     id,
     label,
     width: 'minmax(var(--col-name), 3fr)',
     sort: (edge) => byId.get(edge[id])?.name,
     cell: (edge) => <Name node={byId.get(edge[id])} onSelect={onSelect} />,
   })
-  return [end('source', 'Caller'), end('target', 'Callee'), ...figureColumns('Calls')]
+  return [end('source', 'Caller'), end('target', 'Callee'), ...boundColumns('Calls')]
 }
 
-function Name({ node, onSelect }: { node: TopologyNode | undefined; onSelect: (id: string) => void }) {
+/** Percentiles that are bounds say so. */
+const boundColumns = (requests?: string): TableColumn<GraphNode | GraphEdge>[] =>
+  figureColumns(requests).map((column) => ({
+    ...column,
+    cell: (row) =>
+      isPercentile(column.id) && row[column.id] !== null && isBound(row) ? <>≤ {column.cell(row)}</> : column.cell(row),
+  }))
+const isPercentile = (id: string): id is 'p50' | 'p90' | 'p99' => /^p\d+$/.test(id)
+
+function Name({ node, onSelect }: { node: GraphNode | undefined; onSelect: (id: string) => void }) {
   if (node === undefined) return null
   return (
     <button type="button" className="table-link cut" title={node.name} onClick={() => onSelect(node.id)}>

@@ -15,6 +15,8 @@ const edge = (source: string, target: string, requests = 10, errors = 0): Topolo
 const answer: TopologyAnswer = {
   start: '0',
   end: '1',
+  relativeError: 0,
+  proxies: null,
   service: null,
   nodes: [node('a'), node('b'), node('c')],
   edges: [edge('a', 'b', 5), edge('a', 'c', 50), edge('c', 'b')],
@@ -69,9 +71,12 @@ test('the bounds hold whole nodes, and the bends of the edges between them', () 
   const layout = {
     nodes: { a: { x: 0, y: 0 }, b: { x: 100, y: 20 }, c: { x: 50, y: 500 } },
     bends: { [edgeId({ source: 'a', target: 'b' })]: [{ x: 40, y: 90 }] },
+    boxes: {},
   }
   const size = { width: 20, height: 10 }
   expect(boundsOf(layout, size)).toEqual({ x: -10, y: -5, width: 120, height: 510 })
+  const box = { x: -20, y: -30, width: 150, height: 60 }
+  expect(boundsOf({ ...layout, boxes: { box } }, size)).toEqual({ x: -20, y: -30, width: 150, height: 535 })
   expect(boundsOf(layout, size, new Set(['a', 'b']))).toEqual({ x: -10, y: -5, width: 120, height: 95 })
   expect(boundsOf(layout, size, new Set(['a']))).toEqual({ x: -10, y: -5, width: 20, height: 10 })
   expect(boundsOf(layout, size, new Set())).toEqual({ x: 0, y: 0, width: 0, height: 0 })

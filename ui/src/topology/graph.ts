@@ -1,9 +1,38 @@
-import type { TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
+import type { NodeType, TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
+
+/** How many nodes or edges one stands for; its percentiles are then no more than upper bounds. */
+interface Merged {
+  readonly merged?: number
+}
+/** A node of the topology, or one that stands for a group of them. */
+export interface GraphNode extends Omit<TopologyNode, 'type'>, Merged {
+  readonly type: NodeType | 'group'
+}
+export interface GraphEdge extends TopologyEdge, Merged {}
+
+/** A frame around some nodes. */
+export interface GraphBox {
+  readonly id: string
+  readonly name: string
+  /** Ids of the nodes within. */
+  readonly nodes: readonly string[]
+}
+
+/** What is drawn: a topology, or what became of one by grouping it. */
+export interface GraphAnswer extends Omit<TopologyAnswer, 'nodes' | 'edges'> {
+  readonly nodes: readonly GraphNode[]
+  readonly edges: readonly GraphEdge[]
+  readonly boxes?: readonly GraphBox[]
+}
+
+/** Percentiles of several together cannot be told from theirs: see `added` in grouping.ts. */
+export const isBound = ({ merged = 1 }: Merged): boolean => merged > 1
 
 /** What the layout has to know: sizes and directions, no names. */
 export interface LayoutJob {
   readonly nodes: readonly { readonly id: string; readonly width: number; readonly height: number }[]
   readonly edges: readonly { readonly source: string; readonly target: string }[]
+  readonly boxes: readonly Pick<GraphBox, 'id' | 'nodes'>[]
 }
 
 export interface Point {
@@ -15,6 +44,8 @@ export interface Point {
 export interface Layout {
   readonly nodes: Readonly<Record<string, Point>>
   readonly bends: Readonly<Record<string, readonly Point[]>>
+  /** Rectangles by their id, with the upper left corner; room for a name lies above the nodes within. */
+  readonly boxes: Readonly<Record<string, Point & Size>>
 }
 
 export interface Size {
@@ -23,7 +54,7 @@ export interface Size {
 }
 
 /** The rectangle around the nodes, all or only some, and around the bends of the edges between them. */
-export function boundsOf({ nodes, bends }: Layout, size: Size, only?: ReadonlySet<string>): Point & Size {
+export function boundsOf({ nodes, bends, boxes }: Layout, size: Size, only?: ReadonlySet<string>): Point & Size {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
   const take = ({ x, y }: Point, width: number, height: number): void => {
     left = Math.min(left, x - width / 2)
@@ -32,6 +63,9 @@ export function boundsOf({ nodes, bends }: Layout, size: Size, only?: ReadonlySe
     bottom = Math.max(bottom, y + height / 2)
   }
   for (const [id, place] of Object.entries(nodes)) if (only?.has(id) ?? true) take(place, size.width, size.height)
+  if (only === undefined)
+    for (const { x, y, width, height } of Object.values(boxes))
+      take({ x: x + width / 2, y: y + height / 2 }, width, height)
   for (const [id, points] of Object.entries(bends)) {
     if (only === undefined || id.split('\n').every((end) => only.has(end)))
       for (const point of points) take(point, 0, 0)
@@ -90,20 +124,21 @@ export const mostLabels = 24
 export const mostDomNodes = 150
 
 /** The same graph gives the same key: figures change with every refresh, the picture only with nodes and edges. */
-export function shapeOf({ nodes, edges }: TopologyAnswer): string {
+export function shapeOf({ nodes, edges, boxes = [] }: GraphAnswer): string {
   const ids = nodes.map(({ id }) => id).sort()
   const links = edges.map(({ source, target }) => `${source}\n${target}`).sort()
-  return `${ids.join('\n')}\n\n${links.join('\n')}`
+  const within = boxes.map(({ id, nodes: inside }) => `${id}\n${inside.toSorted().join('\n')}`).sort()
+  return [ids, links, within].map((part) => part.join('\n')).join('\n\n')
 }
 
 export interface Neighbours {
-  readonly incoming: readonly TopologyEdge[]
-  readonly outgoing: readonly TopologyEdge[]
+  readonly incoming: readonly GraphEdge[]
+  readonly outgoing: readonly GraphEdge[]
 }
 
 /** The edges of a node, busiest first. */
-export function neighbours(answer: TopologyAnswer, id: string): Neighbours {
-  const byRequests = (a: TopologyEdge, b: TopologyEdge): number => b.requests - a.requests
+export function neighbours(answer: GraphAnswer, id: string): Neighbours {
+  const byRequests = (a: GraphEdge, b: GraphEdge): number => b.requests - a.requests
   return {
     incoming: answer.edges.filter(({ target }) => target === id).sort(byRequests),
     outgoing: answer.edges.filter(({ source }) => source === id).sort(byRequests),
@@ -117,11 +152,11 @@ export function thickness(requests: number, busiest: number): number {
 }
 
 /** From one in a hundred on, errors colour a line or a border: a single one among millions is no news. */
-export const failing = ({ errors, requests }: Pick<TopologyEdge, 'errors' | 'requests'>): boolean =>
+export const failing = ({ errors, requests }: Pick<GraphEdge, 'errors' | 'requests'>): boolean =>
   errors > 0 && errors * 100 >= requests
 
 /** What the search page has to be asked for the traces of a node; undefined where it cannot be told. */
-export function tracesOf(node: TopologyNode): { service?: string; attribute?: readonly string[] } | undefined {
+export function tracesOf(node: GraphNode): { service?: string; attribute?: readonly string[] } | undefined {
   switch (node.type) {
     case 'service':
       return { service: node.name }
@@ -131,6 +166,8 @@ export function tracesOf(node: TopologyNode): { service?: string; attribute?: re
       return { attribute: [`messaging.destination.name=${node.name}`] }
     case 'external':
       return { attribute: [`server.address=${node.name}`] }
+    case 'group':
+      return undefined
   }
 }
 
@@ -148,12 +185,12 @@ export type Tone = 'plain' | 'mid' | 'high' | 'error'
 export interface Words {
   /** Of what the graph is, for those who do not see it. */
   readonly label: string
-  readonly node: (node: TopologyNode) => readonly Word[]
+  readonly node: (node: GraphNode) => readonly Word[]
   /** The one that matters most first; at an edge from a node to itself there is room for that one alone. */
-  readonly edge: (edge: TopologyEdge) => readonly Word[]
+  readonly edge: (edge: GraphEdge) => readonly Word[]
   /** The service whose colour a node has. */
-  readonly service: (node: TopologyNode) => string
-  readonly tone: (of: TopologyNode | TopologyEdge) => Tone
+  readonly service: (node: GraphNode) => string
+  readonly tone: (of: GraphNode | GraphEdge) => Tone
 }
 
 /** The colours of tones; a node's border and an edge's line have the same. */
@@ -197,4 +234,5 @@ export const typeNames = {
   database: 'database',
   queue: 'queue',
   external: 'external host',
-} as const satisfies Record<TopologyNode['type'], string>
+  group: 'group',
+} as const satisfies Record<GraphNode['type'], string>

@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'react'
-import type { TopologyAnswer } from '../../../query-api/types.ts'
-import { shapeOf, type Layout, type LayoutJob } from './graph.ts'
+import { shapeOf, type Layout, type LayoutJob, type GraphAnswer } from './graph.ts'
 
 export interface LaidOut {
   readonly layout: Layout
@@ -8,7 +7,7 @@ export interface LaidOut {
 }
 
 /** The places of the nodes, worked out in a worker; the old ones stay until the new ones are there. */
-export function useLayout(answer: TopologyAnswer | undefined, size: { width: number; height: number }) {
+export function useLayout(answer: GraphAnswer | undefined, size: { width: number; height: number }) {
   const [laid, setLaid] = useState<LaidOut>()
   const [failed, setFailed] = useState<Error>()
   const shape = answer === undefined ? undefined : shapeOf(answer)
@@ -27,6 +26,7 @@ export function useLayout(answer: TopologyAnswer | undefined, size: { width: num
       const job: LayoutJob = {
         nodes: answer.nodes.map(({ id }) => ({ id, width, height })),
         edges: answer.edges.map(({ source, target }) => ({ source, target })),
+        boxes: answer.boxes ?? [],
       }
       worker.postMessage(job)
     })

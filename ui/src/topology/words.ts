@@ -1,6 +1,16 @@
-import type { RequestFigures, TopologyAnswer, TopologyEdge, TopologyNode } from '../../../query-api/types.ts'
+import type { RequestFigures } from '../../../query-api/types.ts'
 import { duration, rate, share, text } from '../numbers/format.ts'
-import { edgeId, failing, type Tone, type Word, type Words } from './graph.ts'
+import {
+  edgeId,
+  failing,
+  isBound,
+  type Tone,
+  type Word,
+  type Words,
+  type GraphAnswer,
+  type GraphEdge,
+  type GraphNode,
+} from './graph.ts'
 
 /** What the colours of a graph tell. */
 export const colourings = [
@@ -16,14 +26,20 @@ const errorsOf = ({ errors, requests }: RequestFigures): Word => ({
   error: errors > 0,
 })
 const rateOf = (figures: RequestFigures): Word => ({ name: 'rate', value: text(rate(figures.rate)) })
-const p99Of = ({ p99 }: RequestFigures): Word => ({ name: 'p99', value: p99 === null ? '–' : text(duration(p99)) })
+const p99Of = (of: GraphNode | GraphEdge): Word => {
+  const value = of.p99 === null ? '–' : text(duration(of.p99))
+  // In a node the name has the room, at an edge there stands no name.
+  return 'id' in of && isBound(of)
+    ? { name: 'p99 ≤', value }
+    : { name: 'p99', value: `${isBound(of) ? '≤ ' : ''}${value}` }
+}
 
 /**
  * What stands in the graph and how its lines are coloured.
  *
  * @param before the same graph in the window before; only for `change`
  */
-export function wordsOf(answer: TopologyAnswer, colouring: Colouring, before: TopologyAnswer | undefined): Words {
+export function wordsOf(answer: GraphAnswer, colouring: Colouring, before: GraphAnswer | undefined): Words {
   const plain: Words = {
     label: 'Topology',
     node: (node) => [rateOf(node), errorsOf(node), p99Of(node)],
@@ -42,7 +58,7 @@ export function wordsOf(answer: TopologyAnswer, colouring: Colouring, before: To
   if (colouring === 'change' && before !== undefined) {
     const nodes = new Map(before.nodes.map((node) => [node.id, node]))
     const edges = new Map(before.edges.map((edge) => [edgeId(edge), edge]))
-    const was = (of: TopologyNode | TopologyEdge): RequestFigures | undefined =>
+    const was = (of: GraphNode | GraphEdge): RequestFigures | undefined =>
       'id' in of ? nodes.get(of.id) : edges.get(edgeId(of))
     return {
       ...plain,
@@ -57,7 +73,9 @@ export function wordsOf(answer: TopologyAnswer, colouring: Colouring, before: To
 const latencyTone = (part: number): Tone => (part > 0.5 ? 'high' : part > 0.1 ? 'mid' : 'plain')
 
 /** How much longer the slow ones take, as the factor of the p99s; undefined where either has none. */
-function factor(now: RequestFigures, was: RequestFigures | undefined): number | undefined {
+function factor(now: GraphNode | GraphEdge, was: RequestFigures | undefined): number | undefined {
+  // Bounds do not compare.
+  if (isBound(now)) return undefined
   if (was === undefined || was.p99 === null || now.p99 === null || was.p99 === '0') return undefined
   return Number(now.p99) / Number(was.p99)
 }
@@ -65,7 +83,7 @@ function factor(now: RequestFigures, was: RequestFigures | undefined): number | 
 /** Less is what two windows differ by anyway. */
 const noticed = 1.25
 
-function changeOf(now: RequestFigures, was: RequestFigures | undefined): Word {
+function changeOf(now: GraphNode | GraphEdge, was: RequestFigures | undefined): Word {
   if (was === undefined || was.requests === 0) return { name: 'change', value: now.requests === 0 ? '–' : 'new' }
   const times = factor(now, was)
   if (times === undefined) return { name: 'change', value: '–' }
@@ -73,7 +91,7 @@ function changeOf(now: RequestFigures, was: RequestFigures | undefined): Word {
   return { name: 'change', value: `p99 ${percent > 0 ? '+' : percent < 0 ? '−' : '±'}${Math.abs(percent)} %` }
 }
 
-function changeTone(now: RequestFigures, was: RequestFigures | undefined): Tone {
+function changeTone(now: GraphNode | GraphEdge, was: RequestFigures | undefined): Tone {
   if (was === undefined || was.requests === 0) return now.requests === 0 ? 'plain' : 'high'
   const errors = now.errors / Math.max(1, now.requests) - was.errors / Math.max(1, was.requests)
   if (errors > 0.01) return 'error'

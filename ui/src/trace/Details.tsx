@@ -11,10 +11,12 @@ import { carried } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import { clock, fraction, moment, toMs, utcNanos } from '../time/format.ts'
 import type { Actions } from './actions.ts'
+import { movedBy } from './Clocks.tsx'
 import { parseTraceId } from './id.ts'
 import { kindNames } from './kinds.ts'
 import { LinkedFrom } from './LinkedFrom.tsx'
 import type { Node, TraceModel } from './model.ts'
+import { HeldSpans } from './Proxies.tsx'
 import { Rank } from './Rank.tsx'
 import { attributeText, safeLink, valueText, valueType } from './value.ts'
 
@@ -23,6 +25,8 @@ interface Props {
   node: Node
   tab: string
   actions: Actions
+  /** What the store knows beside the trace is told as well. */
+  isStored: boolean
   onTab: (tab: string) => void
 }
 
@@ -79,7 +83,7 @@ function Title({ name, service, onClose }: { name: string; service?: string; onC
 }
 
 function Sent(props: Props & { span: TraceSpan }) {
-  const { model, node, span, tab, actions, onTab } = props
+  const { model, node, span, tab, actions, isStored, onTab } = props
   const resource = model.answer.resources[span.resource]
   const scope = model.answer.scopes[span.scope]
   const tabs = [
@@ -98,7 +102,7 @@ function Sent(props: Props & { span: TraceSpan }) {
           <bdi>{span.status.message === '' ? 'Error, without a message' : span.status.message}</bdi>
         </div>
       )}
-      <Facts node={node} span={span} model={model} />
+      <Facts node={node} span={span} model={model} isStored={isStored} />
       <Tabs.Root
         className="details-tabs"
         value={tabs.some(({ id }) => id === tab) ? tab : 'attributes'}
@@ -120,7 +124,7 @@ function Sent(props: Props & { span: TraceSpan }) {
         </Tabs.Panel>
         <Tabs.Panel value="links" className="details-panel">
           <Links links={span.links} dropped={span.droppedLinksCount} model={model} actions={actions} />
-          <LinkedFrom traceId={span.traceId} spanId={span.spanId} start={span.startTimeUnixNano} />
+          {isStored && <LinkedFrom traceId={span.traceId} spanId={span.spanId} start={span.startTimeUnixNano} />}
         </Tabs.Panel>
         <Tabs.Panel value="resource" className="details-panel">
           <Attributes
@@ -143,8 +147,10 @@ function Sent(props: Props & { span: TraceSpan }) {
   )
 }
 
-function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: TraceModel }) {
+function Facts(props: { node: Node; span: TraceSpan; model: TraceModel; isStored: boolean }) {
+  const { node, span, model, isStored } = props
   const skew = Number(span.skewNanos ?? 0)
+  const shift = Number(span.shiftNanos)
   return (
     <dl className="details-facts">
       <Fact name="Duration">
@@ -161,13 +167,16 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
       <Fact name="Children">
         <Figure shown={count(node.children)} />
       </Fact>
-      <Fact name="Among its like" wide>
-        <Rank span={span} />
-      </Fact>
+      {isStored && (
+        <Fact name="Among its like" wide>
+          <Rank span={span} />
+        </Fact>
+      )}
       <Fact name="Started" wide>
         <span className="number" title={utcNanos(span.startTimeUnixNano)}>
           {moment(toMs(span.startTimeUnixNano), Date.now())}
           <span className="muted">{fraction(toMs(span.startTimeUnixNano))}</span>
+          {shift !== 0 && <span className="muted"> as sent, {movedBy(shift)}</span>}
         </span>
       </Fact>
       <Fact name="Span id" wide>
@@ -176,9 +185,16 @@ function Facts({ node, span, model }: { node: Node; span: TraceSpan; model: Trac
       </Fact>
       {skew !== 0 && (
         <Fact name="Clock" wide>
-          <span title="Estimated; the dashed outline shows where it would lie">
+          <span
+            title={shift === 0 ? 'Estimated; the dashed outline shows where it would lie' : 'Estimated, and corrected'}
+          >
             {text(duration(Math.abs(skew)))} {skew > 0 ? 'behind' : 'ahead of'} its parent's
           </span>
+        </Fact>
+      )}
+      {node.held.length > 0 && (
+        <Fact name={node.held.length === 1 ? 'Holds its proxy’s span' : 'Holds its proxy’s spans'} wide>
+          <HeldSpans node={node} />
         </Fact>
       )}
       {span.copies > 1 && <Fact name="Sent">{span.copies} times; shown once</Fact>}

@@ -1,14 +1,18 @@
+import { Menu } from '@base-ui/react/menu'
+import type { ReactNode } from 'react'
 import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { count, duration, text } from '../numbers/format.ts'
 import { fraction, moment, toMs, utcNanos } from '../time/format.ts'
+import { ClockNote, tellsClocks } from './Clocks.tsx'
 import { CompareWith } from './CompareWith.tsx'
 import { rootOf, type TraceModel } from './model.ts'
+import { ProxyNote } from './Proxies.tsx'
 import type { Actions } from './actions.ts'
 
 /** What the trace is, and its figures. */
-export function Head({ model }: { model: TraceModel }) {
+export function Head({ model, isStored }: { model: TraceModel; isStored: boolean }) {
   const { answer, nodes } = model
   const root = nodes.find((node) => node.span !== undefined)?.span
   const depth = nodes.reduce((max, node) => Math.max(max, node.depth), 0) + 1
@@ -70,18 +74,38 @@ export function Head({ model }: { model: TraceModel }) {
           </dd>
         </div>
       </dl>
-      <span className="trace-actions">
-        <CompareWith traceId={answer.traceId} />
-        <a
-          className="button"
-          href={`api/traces/${answer.traceId}/otlp`}
-          download
-          title="The trace as it was sent, as OTLP/JSON"
-        >
-          Download
-        </a>
-      </span>
+      {isStored && (
+        <span className="trace-actions">
+          <CompareWith traceId={answer.traceId} />
+          <Download traceId={answer.traceId} />
+        </span>
+      )}
     </header>
+  )
+}
+
+const downloads = [
+  { path: 'otlp', label: 'OTLP as JSON', note: 'as it was sent, to the nanosecond' },
+  { path: 'jaeger', label: 'Jaeger’s JSON', note: 'for Jaeger’s UI and tools around it' },
+] as const
+
+function Download({ traceId }: { traceId: string }) {
+  return (
+    <Menu.Root>
+      <Menu.Trigger className="button">Download</Menu.Trigger>
+      <Menu.Portal>
+        <Menu.Positioner sideOffset={6} align="end">
+          <Menu.Popup className="popup">
+            {downloads.map(({ path, label, note }) => (
+              <Menu.LinkItem key={path} className="option" href={`api/traces/${traceId}/${path}`} download closeOnClick>
+                {label}
+                <span className="option-note">{note}</span>
+              </Menu.LinkItem>
+            ))}
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
   )
 }
 
@@ -94,17 +118,20 @@ const rootLength = (model: TraceModel): number => {
 }
 
 /** What must be said about the figures: what is missing, doubtful or was left out. */
-export function Notes({ model, actions, error }: { model: TraceModel; actions: Actions; error: Error | null }) {
+export function Notes(props: { model: TraceModel; actions: Actions; error: Error | null; from: ReactNode }) {
+  const { model, actions, error, from } = props
   const { answer } = model
-  const { missingParents, clockSkews, duplicatesRemoved, cycles, complete } = answer
-  const skews = clockSkews.filter((skew) => Math.abs(Number(skew.offsetNanos)) >= 1e6)
+  const { missingParents, duplicatesRemoved, cycles, complete } = answer
+  const isSkewed = tellsClocks(model)
   const first = missingParents[0]
   const young = !complete && missingParents.length === 0
   const sparse = model.length > manyRoots * rootLength(model)
   if (
+    from === undefined &&
     error === null &&
     first === undefined &&
-    skews.length === 0 &&
+    !isSkewed &&
+    answer.proxySpans === 0 &&
     duplicatesRemoved === 0 &&
     cycles.length === 0 &&
     !young &&
@@ -114,6 +141,7 @@ export function Notes({ model, actions, error }: { model: TraceModel; actions: A
   }
   return (
     <ul className="trace-notes" aria-label="Notes">
+      {from}
       {error !== null && (
         <li className="trace-errors" role="alert">
           Could not be loaded anew; this is as of before. {error.message}
@@ -141,13 +169,8 @@ export function Notes({ model, actions, error }: { model: TraceModel; actions: A
           </button>
         </li>
       )}
-      {skews.slice(0, 3).map((skew) => (
-        <li key={`${skew.parentService} ${skew.childService}`} title={`Estimated from ${skew.spans} spans`}>
-          The clock of <bdi>{skew.childService}</bdi> seems {text(duration(Math.abs(Number(skew.offsetNanos))))}{' '}
-          {Number(skew.offsetNanos) > 0 ? 'behind' : 'ahead of'} <bdi>{skew.parentService}</bdi>; times are shown as
-          sent.
-        </li>
-      ))}
+      {isSkewed && <ClockNote answer={answer} />}
+      {answer.proxySpans > 0 && <ProxyNote answer={answer} />}
       {duplicatesRemoved > 0 && (
         <li>
           {text(count(duplicatesRemoved))} resent {duplicatesRemoved === 1 ? 'copy is' : 'copies are'} left out.

@@ -1,8 +1,7 @@
 import './views.css'
 import '../design/list.css'
 import { useMemo, type ReactNode } from 'react'
-import { Figure, Swatch } from '../design/Figure.tsx'
-import { Icon } from '../design/Icon.tsx'
+import { ErrorFigure, Figure, Swatch } from '../design/Figure.tsx'
 import { SortHead } from '../design/SortHead.tsx'
 import { useRows } from '../design/useRows.ts'
 import { useKeys } from '../frame/keys.ts'
@@ -120,16 +119,7 @@ function Cells(props: {
       <Cell>
         <Figure shown={count(row.spans)} />
       </Cell>
-      <Cell none={row.errors === 0}>
-        {row.errors === 0 ? (
-          '0'
-        ) : (
-          <span className="list-error">
-            <Icon name="error" size={12} />
-            <Figure shown={count(row.errors)} />
-          </span>
-        )}
-      </Cell>
+      <Cell none={row.errors === 0}>{row.errors === 0 ? '0' : <ErrorFigure shown={count(row.errors)} />}</Cell>
       <Cell>
         <Figure shown={duration(Math.round(row.total))} />
       </Cell>

@@ -18,14 +18,16 @@ export function TracePage() {
   const search = useSearch({ from: '__root__' })
   const queries = useQueryClient()
   const id = parseTraceId(traceId)
+  const { now, proxies } = useClock()
   const { data, error, isFetching, refetch } = useQuestion({
-    ...traceQuestion(id ?? ''),
+    ...traceQuestion(id ?? '', search.clocks === 'corrected' ? 'corrected' : 'sent', proxies),
     enabled: id !== undefined,
+    // The same trace on other clocks, or with proxies, stays on screen until it is there.
+    placeholderData: (was) => (was?.traceId === id ? was : undefined),
     // Spans may still arrive: looked at again until all are there.
     refetchInterval: ({ state: { data: now, error: failed } }) =>
       (now?.complete === false && mayGrow(now)) || (failed instanceof ApiError && failed.away) ? 5000 : false,
   })
-  const { now } = useClock()
   const asked = useRef(now)
   useEffect(() => {
     if (asked.current === now) return

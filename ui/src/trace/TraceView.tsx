@@ -1,4 +1,4 @@
-import { lazy, Suspense, useDeferredValue, useMemo, useRef } from 'react'
+import { lazy, Suspense, useDeferredValue, useMemo, useRef, type ReactNode } from 'react'
 import type { KeyValue } from '../../../query-api/types.ts'
 import { useKeys } from '../frame/keys.ts'
 import { part } from '../frame/part.ts'
@@ -35,8 +35,12 @@ export interface ViewProps {
 
 const noKeyValues: readonly KeyValue[] = []
 
-/** One trace: head, one of its views, details of the selected span. */
-export function TraceView({ model, error }: { model: TraceModel; error: Error | null }) {
+/**
+ * One trace: head, one of its views, details of the selected span.
+ *
+ * @param from where a trace comes from that is not stored: items for the notes. What needs the store is left out.
+ */
+export function TraceView({ model, error, from }: { model: TraceModel; error: Error | null; from?: ReactNode }) {
   const [view, change] = useView()
   const find = useDeferredValue(view.find)
   const resourceOf = (node: Node): readonly KeyValue[] =>
@@ -87,8 +91,8 @@ export function TraceView({ model, error }: { model: TraceModel; error: Error | 
   }
   return (
     <>
-      <Head model={model} />
-      <Notes model={model} actions={actions} error={error} />
+      <Head model={model} isStored={from === undefined} />
+      <Notes model={model} actions={actions} error={error} from={from} />
       <Tools
         model={model}
         view={view}
@@ -126,7 +130,14 @@ export function TraceView({ model, error }: { model: TraceModel; error: Error | 
               most={0.6}
               onMove={setDetailsWidth}
             />
-            <Details model={model} node={node} tab={view.tab} actions={actions} onTab={(tab) => change({ tab })} />
+            <Details
+              model={model}
+              node={node}
+              tab={view.tab}
+              actions={actions}
+              isStored={from === undefined}
+              onTab={(tab) => change({ tab })}
+            />
           </div>
         )}
       </div>

@@ -118,6 +118,8 @@ export function asTopology({ nodes, edges, left }: CallGraph): TopologyAnswer {
   return {
     start: '0',
     end: '0',
+    relativeError: 0,
+    proxies: null,
     service: null,
     nodes: nodes.map(({ id, service, operation, spans, errors }) => ({
       id,

@@ -2,6 +2,7 @@ import type { Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
 import { ticks } from './axis.ts'
 import type { Node, TraceModel } from './model.ts'
+import { heldExtent } from './proxies.ts'
 import type { Run, Runs } from './runs.ts'
 
 /** The stretch of the trace's time that is on screen, in nanoseconds after its start. */
@@ -112,6 +113,7 @@ function drawBar(
   const dim = state.critical && node.span?.onCriticalPath !== true
   const labelled = ghost || node.span === undefined ? '' : text(duration(node.span.durationNanos))
 
+  const held = drawHeld(ctx, node, y + rowHeight / 2, state, width, palette)
   if (right >= -2 && x <= width + 2) {
     ctx.globalAlpha = dim ? 0.35 : 1
     if (ghost) {
@@ -133,7 +135,37 @@ function drawBar(
     ctx.globalAlpha = 1
     if (node.index === state.selected) drawSkew(ctx, node, barTop, barHeight, state, width, palette)
   }
-  drawLabel(ctx, labelled, node, Math.max(x, 0), Math.max(right, left + shown), y + rowHeight / 2, dim, width, palette)
+  drawLabel(
+    ctx,
+    labelled,
+    node,
+    Math.max(x, 0),
+    Math.max(right, left + shown, held),
+    y + rowHeight / 2,
+    dim,
+    width,
+    palette,
+  )
+}
+
+/** The time of the proxies' spans that are folded into a bar: a line with ends, behind it. Returns where it ends. */
+function drawHeld(
+  ctx: CanvasRenderingContext2D,
+  node: Node,
+  middle: number,
+  { zoom, model }: FallState,
+  width: number,
+  palette: Palette,
+): number {
+  const extent = heldExtent(node, model.startNanos)
+  if (extent === undefined) return -Infinity
+  const [from, to] = extent.map((at) => Math.min(width + 4, Math.max(-4, toX(at, zoom, width)))) as [number, number]
+  ctx.fillStyle = palette.services[node.colour] ?? ''
+  ctx.globalAlpha = 0.6
+  ctx.fillRect(from, middle - 0.5, to - from, 1)
+  for (const at of [from, to]) ctx.fillRect(at - 0.5, middle - 3, 1, 6)
+  ctx.globalAlpha = 1
+  return to
 }
 
 /** The calls of a run in one row, the gaps between them left free, failed ones marked. */
@@ -233,9 +265,10 @@ function drawEvents(
 ): void {
   const events = node.span?.events ?? []
   if (events.length === 0) return
+  const shift = Number(node.span?.shiftNanos ?? 0)
   let drawn = -1
   for (const event of events.slice(0, 1000)) {
-    const x = toX(Number(BigInt(event.timeUnixNano) - state.model.startNanos), state.zoom, width)
+    const x = toX(Number(BigInt(event.timeUnixNano) - state.model.startNanos) + shift, state.zoom, width)
     // Events closer than a pixel look like one.
     if (x < 0 || x > width || Math.abs(x - drawn) < 1) continue
     drawn = x
@@ -268,7 +301,7 @@ function drawSkew(
   palette: Palette,
 ): void {
   const skew = Number(node.span?.skewNanos ?? 0)
-  if (skew === 0) return
+  if (skew === 0 || state.model.answer.clocks === 'corrected') return
   const x = toX(node.start + skew, state.zoom, width)
   const right = toX(node.stop + skew, state.zoom, width)
   ctx.strokeStyle = palette.token('--text-muted')

@@ -5,6 +5,7 @@ import { fit } from '../design/canvas.ts'
 import { drawAxis, drawBars, drawMinimap, rowBackground, toTime, type FallState, type Zoom } from './draw.ts'
 import type { Node } from './model.ts'
 import { rowOf } from './model.ts'
+import { heldLabel, heldTitle } from './proxies.ts'
 import type { Run } from './runs.ts'
 
 export interface FallParts {
@@ -30,6 +31,7 @@ interface RowParts {
   readonly error: HTMLElement
   readonly name: HTMLElement
   readonly times: HTMLElement
+  readonly held: HTMLElement
   readonly service: HTMLElement
   readonly hidden: HTMLElement
   shown: number
@@ -277,19 +279,20 @@ function makeRow(parent: HTMLElement): RowParts {
     error: make('span', 'fall-error'),
     name: make('bdi', 'fall-name'),
     times: make('span', 'fall-times'),
+    held: make('span', 'fall-held'),
     service: make('bdi', 'fall-service'),
     hidden: make('span', 'fall-hidden'),
     shown: -1,
   }
   const label = make('span', 'fall-label')
-  label.append(parts.name, parts.service)
+  label.append(parts.name, parts.held, parts.service)
   element.append(parts.twisty, parts.swatch, parts.error, label, parts.times, parts.hidden)
   parent.append(element)
   return parts
 }
 
 function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): void {
-  const { element, twisty, swatch, error, name, service, hidden } = row
+  const { element, twisty, swatch, error, name, held, service, hidden } = row
   const { span } = node
   const run = state.runs.get(node.index)
   const opened = run === undefined ? state.runOf.byFirst.get(node.index) : undefined
@@ -306,10 +309,13 @@ function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): 
   error.hidden = !failed
   error.textContent = '!'
   if (run !== undefined) error.title = `${run.errors} of ${run.calls} failed`
+  else if (span?.status.code !== 2) error.title = 'Failed at its proxy'
   else error.title = span?.status.message === '' ? 'Error' : `Error: ${span?.status.message ?? ''}`
   const label = span === undefined ? `Parent ${node.id} not received` : shownName(span.name)
   row.times.textContent = run === undefined ? '' : `× ${run.calls.toLocaleString('en-US')}`
   name.textContent = node.depth > 16 ? `${node.depth} · ${label}` : label
+  held.textContent = run === undefined ? heldLabel(node) : ''
+  held.title = heldTitle(node)
   name.dataset['ghost'] = String(span === undefined)
   // Where there is little room, a service is named where it begins: at a span whose parent belongs to another.
   const above = state.model.nodes[node.parent]?.span?.service
@@ -347,5 +353,6 @@ function spoken(node: Node, label: string): string {
     `${span.service}: ${label}`,
     span.invalidTimes ? 'times make no sense' : text(duration(span.durationNanos)),
     ...(node.failed ? ['error'] : []),
+    ...(node.held.length > 0 ? [heldTitle(node)] : []),
   ].join(', ')
 }

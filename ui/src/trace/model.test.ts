@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { blankSpan, answerOf, hex, str } from '../../browser/story.ts'
 import { deepTrace, oddTrace } from '../../browser/odd.ts'
 import { findNodes } from './find.ts'
+import { heldExtent, heldLabel, heldTitle } from './proxies.ts'
 import { buildModel, nextNode, revealed, rowOf, visibleNodes, type TraceModel } from './model.ts'
 
 const base = 1_795_000_000_123_456_789n
@@ -55,6 +56,55 @@ describe('a trace laid flat', () => {
         .join(''),
     ).toBe('abc')
     expect(names(model('a a 0 100'))).toBe('a')
+  })
+
+  test('what is folded into a span lies in its row, and what lay below it below that', () => {
+    const folded = (into: Readonly<Record<string, string>>, ...lines: string[]) => {
+      const { answer } = model(...lines)
+      const idOf = (name: string): string => answer.spans.find((span) => span.name === name)?.spanId ?? ''
+      for (const span of answer.spans) span.foldedInto = idOf(into[span.name] ?? '')
+      return { tree: buildModel({ ...answer, roots: [idOf('a')] }), idOf }
+    }
+    // A proxy's `p` above the application's `s`, and `q` between its `c` and what answered.
+    const { tree, idOf } = folded(
+      { p: 's', q: 'c' },
+      'a - 0 100',
+      'p a 10 90',
+      's p 20 80',
+      'c s 30 70',
+      'q c 40 60',
+      'x q 45 55',
+    )
+    expect(names(tree)).toBe('ascx')
+    expect(tree.nodes.map(({ depth }) => depth)).toEqual([0, 1, 2, 3])
+    expect(tree.nodes.map(({ held }) => held.map(({ name }) => name).join(''))).toEqual(['', 'p', 'q', ''])
+    // Whoever follows a link to a proxy's span comes to the row that holds it.
+    expect(tree.byId.get(idOf('p'))).toBe(1)
+    expect(tree.byId.get(idOf('q'))).toBe(2)
+    const [, s] = tree.nodes
+    expect(heldExtent(s!, tree.startNanos)).toEqual([10, 90])
+    const failed = folded({ e: 's' }, 'a - 0 100', 'e a 10 90', 's e 20 80').tree
+    expect(failed.nodes.map((node) => node.failed)).toEqual([false, true])
+  })
+
+  test('a proxy at the beginning leaves the beginning to its application', () => {
+    const { answer } = model('p - 0 100', 's p 10 90', 'o z 20 30')
+    const [p, s] = answer.spans
+    p!.foldedInto = s!.spanId
+    const tree = buildModel({ ...answer, roots: [s!.spanId] })
+    expect(names(tree)).toBe('s?o')
+  })
+
+  test('a row says what part of the time the proxy took itself, where that can be known', () => {
+    const span = (kind: number, of: object) => ({ ...blankSpan('a'.repeat(32), 'b'.repeat(16), ''), kind, ...of })
+    const held = [span(2, { service: 'proxy', durationNanos: '1000', selfTimeNanos: '250' })]
+    const node = { ...model('a - 0 100').nodes[0]!, held }
+    expect(heldLabel({ ...node, span: span(2, {}) })).toBe('+ proxy 25.0 %')
+    expect(heldTitle({ ...node, span: span(2, {}) })).toBe(
+      'Holds 1 span of the proxy proxy, which took 250 ns of 1.00 µs itself',
+    )
+    expect(heldLabel({ ...node, span: span(3, {}) })).toBe('+ proxy')
+    expect(heldLabel({ ...node, held: [] })).toBe('')
   })
 
   test('a chain of 50,000 spans does not overflow the stack', () => {

@@ -33,7 +33,10 @@ export interface Node {
   readonly start: number
   readonly stop: number
   readonly colour: number
+  /** It, or what is folded into it. */
   readonly failed: boolean
+  /** Proxies' spans that are folded into it, by start. */
+  readonly held: readonly TraceSpan[]
 }
 
 /** The span that the trace began with, undefined when it has not arrived. */
@@ -51,16 +54,25 @@ export function buildModel(answer: TraceAnswer): TraceModel {
   const rootSet = new Set(answer.roots)
   const orphans = new Map<string, number[]>()
   const tops: { start: number; missing?: string; span?: number }[] = []
-  const starts = Float64Array.from(spans, (span) => after(span.startTimeUnixNano, startNanos))
+  const starts = Float64Array.from(spans, (span) => {
+    const start = after(span.startTimeUnixNano, startNanos)
+    return span.startTimeUnixNano === '0' ? start : start + Number(span.shiftNanos)
+  })
+  const held = new Map<string, TraceSpan[]>()
+  for (const span of spans) if (span.foldedInto !== '') push(held, span.foldedInto, span)
+  const folded = held.size === 0 ? undefined : new Map(spans.map((span) => [span.spanId, span]))
   spans.forEach((span, i) => {
-    const parent = ids.get(span.parentSpanId)
-    if (span.missingParent && parent === undefined && span.parentSpanId !== '') push(orphans, span.parentSpanId, i)
+    if (span.foldedInto !== '') return
+    const named = folded === undefined ? span.parentSpanId : parentLeft(span, folded)
+    const parent = ids.get(named)
+    if (span.missingParent && parent === undefined && named !== '') push(orphans, named, i)
     else if (parent === undefined || parent === i || rootSet.has(span.spanId))
       tops.push({ start: starts[i] ?? 0, span: i })
     else (childrenOf[parent] ??= []).push(i)
   })
-  // The answer's spans are sorted by start, so the first child is the earliest.
-  for (const [missing, children] of orphans) tops.push({ start: starts[children[0] ?? 0] ?? 0, missing })
+  for (const [missing, children] of orphans) {
+    tops.push({ start: children.reduce((least, child) => Math.min(least, starts[child] ?? 0), Infinity), missing })
+  }
   tops.sort((a, b) => a.start - b.start)
   const byStart = (a: number, b: number): number => (starts[a] ?? 0) - (starts[b] ?? 0) || a - b
 
@@ -87,9 +99,11 @@ export function buildModel(answer: TraceAnswer): TraceModel {
       start,
       stop: start + Number(span.durationNanos),
       colour,
-      failed: span.status.code === 2,
+      failed: span.status.code === 2 || held.get(span.spanId)?.some(({ status }) => status.code === 2) === true,
+      held: held.get(span.spanId) ?? none,
     })
     byId.set(span.spanId, index)
+    for (const { spanId } of held.get(span.spanId) ?? none) byId.set(spanId, index)
     return index
   }
 
@@ -128,12 +142,15 @@ export function buildModel(answer: TraceAnswer): TraceModel {
       stop,
       colour: -1,
       failed: false,
+      held: none,
     })
     byId.set(top.missing, index)
     for (const [nth, child] of children.entries()) walk(child, index, 1, nth + 1, children.length)
   }
   // A cycle that names no root would be lost: whatever was not reached hangs on top.
-  spans.forEach((span, i) => byId.has(span.spanId) || walk(i, -1, 0, tops.length, tops.length))
+  spans.forEach(
+    (span, i) => byId.has(span.spanId) || span.foldedInto !== '' || walk(i, -1, 0, tops.length, tops.length),
+  )
   closeSubtrees(nodes)
   return {
     answer,
@@ -166,7 +183,21 @@ function after(time: string, start: bigint): number {
   return time === '0' ? 0 : Number(BigInt(time) - start)
 }
 
-function push(map: Map<string, number[]>, key: string, value: number): void {
+const none: readonly TraceSpan[] = []
+
+/** The id of the nearest span above that is left: what is folded into the span itself has left it its own parent. */
+function parentLeft(span: TraceSpan, spans: ReadonlyMap<string, TraceSpan>): string {
+  let named = span.parentSpanId
+  const seen = new Set<string>()
+  for (let above = spans.get(named); above !== undefined && above.foldedInto !== ''; above = spans.get(named)) {
+    if (seen.has(named)) break
+    seen.add(named)
+    named = above.foldedInto === span.spanId ? above.parentSpanId : above.foldedInto
+  }
+  return named
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key)
   if (list === undefined) map.set(key, [value])
   else list.push(value)

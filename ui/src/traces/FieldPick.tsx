@@ -4,8 +4,7 @@ import { useState } from 'react'
 import { attributeKeysQuestion } from '../api/questions.ts'
 import { Suggest, type Suggestion } from '../design/Suggest.tsx'
 import { useClock } from '../frame/clock.tsx'
-import { count, text } from '../numbers/format.ts'
-import { fieldOf } from './filter.ts'
+import { fieldOf, seenText } from './filter.ts'
 
 /** What every span has, in TraceQL's words. */
 const intrinsics: readonly Suggestion[] = [
@@ -35,12 +34,11 @@ export function FieldPick({
   const [draft, setDraft] = useState(value)
   const [touched, setTouched] = useState(false)
   const keys = useQuery({ ...attributeKeysQuestion(clock, search.service), enabled: touched })
+  const attributes = (keys.data?.keys ?? []).map((one) => ({ value: fieldOf(one.level, one.key), note: seenText(one) }))
+  // A service's name is an attribute as well.
   const suggestions = [
     ...intrinsics,
-    ...(keys.data?.keys ?? []).map(({ key, level, count: many }) => ({
-      value: fieldOf(level, key),
-      note: `${text(count(many))} ${level === 'resource' ? 'resources' : 'spans'}`,
-    })),
+    ...attributes.filter(({ value: field }) => !intrinsics.some((known) => known.value === field)),
   ]
   return (
     <span className="field-pick">

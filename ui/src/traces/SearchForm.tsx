@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react'
+import { useRef, useState, type ReactNode, type RefObject } from 'react'
 import { ApiError } from '../api/client.ts'
 import {
   attributeKeysQuestion,
@@ -15,12 +15,25 @@ import { Suggest, type Suggestion } from '../design/Suggest.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { changed, type Search } from '../frame/search.ts'
+import { useDraft } from '../frame/useDraft.ts'
 import { parseDuration } from '../numbers/duration.ts'
 import { count, text } from '../numbers/format.ts'
-import { filterOf, limitOf, limits, noFilter, orderOf, orders, splitAttribute, statuses, toTraceql } from './filter.ts'
+import {
+  filterOf,
+  limitOf,
+  limits,
+  noFilter,
+  orderOf,
+  orders,
+  seenText,
+  splitAttribute,
+  statuses,
+  toTraceql,
+} from './filter.ts'
 import { Lists } from './Lists.tsx'
 import { isMetrics } from './metrics.ts'
 import { QueryField } from './QueryField.tsx'
+import { SearchesMenu, useRecent } from './SearchesMenu.tsx'
 
 const traceqlDocs = 'https://grafana.com/docs/tempo/latest/traceql/construct-traceql-queries/'
 
@@ -35,6 +48,7 @@ export function SearchForm({ error }: { error: Error | null }) {
     const next = changed(search, change)
     if (JSON.stringify(next) !== JSON.stringify(changed(search, {}))) void navigate({ to: '.', search: next })
   }
+  useRecent(search, error !== null)
   useKeys({
     '/': () => {
       if (search.q !== undefined) return false
@@ -119,13 +133,6 @@ function OrderAndLimit({ search, set }: FieldProps) {
       </div>
     </>
   )
-}
-
-/** What is being typed; what the URL holds wins whenever that changes. */
-function useDraft(value: string): [string, (next: string) => void] {
-  const [draft, setDraft] = useState(value)
-  useEffect(() => setDraft(value), [value])
-  return [draft, setDraft]
 }
 
 function ServiceField({ search, set, inputRef }: FieldProps & { inputRef: RefObject<HTMLInputElement | null> }) {
@@ -229,7 +236,7 @@ function Attributes({ search, set }: FieldProps) {
     typed === undefined
       ? (keys.data?.keys ?? []).map((key) => ({
           value: `${key.level === 'resource' ? 'resource.' : ''}${key.key}=`,
-          note: `${text(count(key.count))} ${key.level === 'resource' ? 'resources' : 'spans'}`,
+          note: seenText(key),
         }))
       : (values.data?.key === typed.key ? values.data.values : []).map(({ value, count: many }) => ({
           value: `${typed.key}=${value}`,
@@ -283,7 +290,10 @@ function Ways({ children }: { children: ReactNode }) {
   return (
     <span className="search-ways">
       {!isMetrics(search.q) && <Lists />}
-      {children}
+      <span className="search-lists">
+        <SearchesMenu />
+        {children}
+      </span>
     </span>
   )
 }

@@ -4,7 +4,7 @@ import type { ListedSpan, SpansAnswer, TypedValue } from '../../../query-api/typ
 import { spansQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { DataTable } from '../design/DataTable.tsx'
-import { Figure, Swatch } from '../design/Figure.tsx'
+import { Figure } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
@@ -12,6 +12,7 @@ import { shownName } from '../frame/names.ts'
 import { carried, changed } from '../frame/search.ts'
 import { useSort } from '../frame/useSort.ts'
 import { count, duration, text } from '../numbers/format.ts'
+import { serviceColumn } from '../services/figureColumns.tsx'
 import { clock as clockTime, dayName, fraction, sameDay, toMs, utcNanos } from '../time/format.ts'
 import { Answered } from './Answered.tsx'
 import { Download } from './Download.tsx'
@@ -19,6 +20,7 @@ import { FieldPick } from './FieldPick.tsx'
 import { filterOf, limitOf, orderOf } from './filter.ts'
 import { NoSpans } from './NoSpans.tsx'
 import { valueTextOf } from './typed.ts'
+import { useTail, Waiting } from './useTail.tsx'
 
 /** What matches as spans, with the columns that one chooses. */
 export function SpanList() {
@@ -29,17 +31,27 @@ export function SpanList() {
   )
   return (
     <Answered asked={asked} name="spans" what="the spans">
-      {(answer) => <Found answer={answer} />}
+      {(answer) => <Found answer={answer} isPlaceholder={asked.isPlaceholderData} />}
     </Answered>
   )
 }
 
-function Found({ answer }: { answer: SpansAnswer }) {
+const keyOf = ({ traceId, spanId }: ListedSpan): string => traceId + spanId
+
+function Found({ answer, isPlaceholder }: { answer: SpansAnswer; isPlaceholder: boolean }) {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
   const navigate = useNavigate()
   const sorted = useSort()
-  const { spans, fields } = answer
+  const { fields } = answer
+  const tail = useTail(
+    answer.spans,
+    keyOf,
+    clock.live && answer.order === 'newest' && sorted.sort === undefined,
+    JSON.stringify([filterOf(search), limitOf(search), fields]),
+    isPlaceholder,
+  )
+  const { shown: spans } = tail
   const link = useMemo(() => carried(search), [search])
   const longest = useMemo(() => spans.reduce((max, one) => Math.max(max, Number(one.durationNanos)), 1), [spans])
   const columns = columnsOf(fields, longest, clock.now, link)
@@ -76,21 +88,25 @@ function Found({ answer }: { answer: SpansAnswer }) {
             </button>
           </span>
         ))}
+        <Waiting tail={tail} />
         <Download name="spans" rows={spans} columns={downloadColumns(fields)} />
       </div>
       {spans.length === 0 ? (
         <NoSpans />
       ) : (
-        <DataTable
-          label="Spans"
-          columns={columns}
-          rows={spans}
-          keyOf={({ traceId, spanId }) => traceId + spanId}
-          {...sorted}
-          onOpen={({ traceId, spanId }) =>
-            void navigate({ to: '/trace/$traceId', params: { traceId }, search: { ...link, span: spanId } })
-          }
-        />
+        <div className="tail" {...tail.holder}>
+          <DataTable
+            label="Spans"
+            columns={columns}
+            rows={spans}
+            keyOf={keyOf}
+            isFresh={tail.isFresh}
+            {...sorted}
+            onOpen={({ traceId, spanId }) =>
+              void navigate({ to: '/trace/$traceId', params: { traceId }, search: { ...link, span: spanId } })
+            }
+          />
+        </div>
       )}
     </div>
   )
@@ -136,20 +152,7 @@ function columnsOf(
         </Link>
       ),
     },
-    {
-      id: 'service',
-      label: 'Service',
-      width: 'minmax(var(--col-services), 2fr)',
-      sort: ({ service }) => service,
-      cell: ({ service }) => (
-        <>
-          <Swatch service={service} />
-          <bdi className="cut" title={service}>
-            {service}
-          </bdi>
-        </>
-      ),
-    },
+    serviceColumn(),
     ...fields.map((field, at): TableColumn<ListedSpan> => ({
       id: `field ${field}`,
       label: field,

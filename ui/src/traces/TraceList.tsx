@@ -1,8 +1,8 @@
-import { Link, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { memo, useMemo, useRef } from 'react'
+import { memo, useMemo, useRef, useState } from 'react'
 import type { TraceSummary } from '../../../query-api/types.ts'
-import { Figure, Swatch } from '../design/Figure.tsx'
+import { ErrorFigure, Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
@@ -13,6 +13,8 @@ import { clock as clockTime, dayName, fraction, sameDay, toMs, utcNanos } from '
 
 interface Props {
   traces: readonly TraceSummary[]
+  /** Of a list that is followed: those that came last. */
+  isFresh: (trace: TraceSummary) => boolean
   marked: string | undefined
   onMark: (traceId: string | undefined) => void
   onOpen: (traceId: string) => void
@@ -22,10 +24,13 @@ const rowHeight = 40
 /** More would not fit on any screen; how many there are stands before them. */
 const mostNamed = 12
 
-export function TraceList({ traces, marked, onMark, onOpen }: Props) {
+export function TraceList({ traces, isFresh, marked, onMark, onOpen }: Props) {
   const scroller = useRef<HTMLDivElement>(null)
   const search = useSearch({ from: '__root__' })
+  const navigate = useNavigate()
   const { now } = useClock()
+  /** The first of two traces to compare. */
+  const [first, setFirst] = useState<string>()
   const link = useMemo(() => carried(search), [search])
   const longest = useMemo(() => traces.reduce((max, one) => Math.max(max, Number(one.durationNanos)), 1), [traces])
   const rows = useVirtualizer({
@@ -40,7 +45,14 @@ export function TraceList({ traces, marked, onMark, onOpen }: Props) {
     onMark(traces[next]?.traceId)
     rows.scrollToIndex(next)
   }
+  const chosen = traces.find((trace) => trace.traceId === first)
+  const compare = (traceId: string): void => {
+    if (chosen === undefined) setFirst(traceId)
+    else if (traceId === chosen.traceId) setFirst(undefined)
+    else void navigate({ to: '/compare/$a/$b', params: { a: chosen.traceId, b: traceId }, search: link })
+  }
   useKeys({
+    c: () => (marked === undefined ? false : compare(marked)),
     j: () => move(1),
     k: () => move(-1),
     ArrowDown: (event) => (event.target === scroller.current ? move(1) : false),
@@ -52,46 +64,77 @@ export function TraceList({ traces, marked, onMark, onOpen }: Props) {
       onOpen(marked)
       return true
     },
-    Escape: () => (marked === undefined ? false : onMark(undefined)),
+    Escape: () => {
+      if (chosen !== undefined) setFirst(undefined)
+      else if (marked !== undefined) onMark(undefined)
+      else return false
+      return true
+    },
   })
   return (
-    <div className="list" role="table" aria-label="Traces" aria-rowcount={traces.length + 1}>
-      <div className="list-head" role="row">
-        <span role="columnheader">Started</span>
-        <span role="columnheader">Root</span>
-        <span role="columnheader">Services</span>
-        <span role="columnheader" className="list-number">
-          Spans
-        </span>
-        <span role="columnheader" className="list-number">
-          Errors
-        </span>
-        <span role="columnheader" className="list-duration">
-          Duration
-        </span>
-      </div>
-      <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label="Traces found">
-        <div className="list-size" style={{ height: rows.getTotalSize() }}>
-          {rows.getVirtualItems().map((item) => {
-            const trace = traces[item.index]
-            if (trace === undefined) return null
-            return (
-              <Row
-                key={trace.traceId}
-                trace={trace}
-                top={item.start}
-                index={item.index}
-                marked={trace.traceId === marked}
-                longest={longest}
-                now={now}
-                search={link}
-                onMark={onMark}
-                onOpen={onOpen}
-              />
-            )
-          })}
+    <div className="trace-list">
+      {chosen !== undefined && <Comparing trace={chosen} search={link} onCancel={() => setFirst(undefined)} />}
+      <div className="list" role="table" aria-label="Traces" aria-rowcount={traces.length + 1}>
+        <div className="list-head" role="row">
+          <span role="columnheader">Started</span>
+          <span role="columnheader">Root</span>
+          <span role="columnheader">Services</span>
+          <span role="columnheader" className="list-number">
+            Spans
+          </span>
+          <span role="columnheader" className="list-number">
+            Errors
+          </span>
+          <span role="columnheader" className="list-duration">
+            Duration
+          </span>
+        </div>
+        <div className="list-body" ref={scroller} tabIndex={0} role="rowgroup" aria-label="Traces found">
+          <div className="list-size" style={{ height: rows.getTotalSize() }}>
+            {rows.getVirtualItems().map((item) => {
+              const trace = traces[item.index]
+              if (trace === undefined) return null
+              return (
+                <Row
+                  key={trace.traceId}
+                  trace={trace}
+                  top={item.start}
+                  index={item.index}
+                  fresh={isFresh(trace)}
+                  marked={trace.traceId === marked}
+                  longest={longest}
+                  now={now}
+                  search={link}
+                  comparing={chosen === undefined ? undefined : trace.traceId === first ? 'this' : 'another'}
+                  onCompare={compare}
+                  onMark={onMark}
+                  onOpen={onOpen}
+                />
+              )
+            })}
+          </div>
         </div>
       </div>
+    </div>
+  )
+}
+
+/** One trace was chosen to be compared: says so, and how to go on. */
+function Comparing({ trace, search, onCancel }: { trace: TraceSummary; search: Search; onCancel: () => void }) {
+  return (
+    <div className="traces-heading trace-list-comparing" role="status">
+      <span className="chip">
+        <bdi className="cut">
+          <span className="muted">Compare</span> {shownName(trace.rootName)}
+        </bdi>
+        <button type="button" className="chip-remove" aria-label="Compare nothing" onClick={onCancel}>
+          <Icon name="close" size={12} />
+        </button>
+      </span>
+      <span className="muted">with another trace: its button, or the key c. Or</span>
+      <Link to="/compare/$a/$b" params={{ a: trace.traceId, b: 'typical' }} search={search}>
+        with the typical one
+      </Link>
     </div>
   )
 }
@@ -100,15 +143,20 @@ interface RowProps {
   trace: TraceSummary
   top: number
   index: number
+  fresh: boolean
   marked: boolean
   longest: number
   now: number
   search: Search
+  /** A trace was chosen to be compared: this one or another. */
+  comparing: 'this' | 'another' | undefined
+  onCompare: (traceId: string) => void
   onMark: (traceId: string | undefined) => void
   onOpen: (traceId: string) => void
 }
 
-const Row = memo(function Row({ trace, top, index, marked, longest, now, search, onMark, onOpen }: RowProps) {
+const Row = memo(function Row(props: RowProps) {
+  const { trace, top, index, fresh, marked, longest, now, search, comparing, onCompare, onMark, onOpen } = props
   const started = toMs(trace.startTimeUnixNano)
   const part = (Number(trace.durationNanos) / longest) * 100
   return (
@@ -119,11 +167,12 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
       role="row"
       aria-rowindex={index + 2}
       data-marked={marked}
+      data-fresh={fresh}
       style={{ transform: `translateY(${top}px)` }}
       onMouseEnter={() => onMark(trace.traceId)}
       onClick={(event) => {
         // The link does for itself, with all that browsers offer on links; beside it the row opens as well.
-        if (event.target instanceof Element && event.target.closest('a') === null) onOpen(trace.traceId)
+        if (event.target instanceof Element && event.target.closest('a, button') === null) onOpen(trace.traceId)
       }}
     >
       <span role="cell" className="list-time number" title={utcNanos(trace.startTimeUnixNano)}>
@@ -163,6 +212,17 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
             </span>
           ))}
         </span>
+        {(marked || comparing === 'this') && (
+          <button
+            type="button"
+            className="button button-quiet list-compare"
+            title={comparing === 'another' ? 'Compare the two (c)' : 'Compare it with another (c)'}
+            aria-pressed={comparing === 'this'}
+            onClick={() => onCompare(trace.traceId)}
+          >
+            {comparing === 'another' ? 'Compare with it' : 'Compare'}
+          </button>
+        )}
       </span>
       <span role="cell" className="list-number">
         <Figure shown={count(trace.spanCount)} />
@@ -171,10 +231,7 @@ const Row = memo(function Row({ trace, top, index, marked, longest, now, search,
         {trace.errorCount === 0 ? (
           <span className="list-none">0</span>
         ) : (
-          <span className="list-error">
-            <Icon name="error" size={12} />
-            <Figure shown={count(trace.errorCount)} />
-          </span>
+          <ErrorFigure shown={count(trace.errorCount)} />
         )}
       </span>
       <span role="cell" className="list-duration">

@@ -1,7 +1,7 @@
 import './traces.css'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState, type ComponentProps } from 'react'
 import type { TracesAnswer, TraceSummary } from '../../../query-api/types.ts'
 import { retentionQuestion, totalQuestion, tracesQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
@@ -19,6 +19,7 @@ import { listOf } from './Lists.tsx'
 import { isMetrics } from './metrics.ts'
 import { NoSpans } from './NoSpans.tsx'
 import { TraceList } from './TraceList.tsx'
+import { useTail, Waiting } from './useTail.tsx'
 
 const Scatter = lazy(
   part(async () => {
@@ -69,6 +70,9 @@ export function TracesPage() {
   )
 }
 
+const noTraces: readonly TraceSummary[] = []
+const traceIdOf = ({ traceId }: TraceSummary): string => traceId
+
 function FoundTraces() {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
@@ -77,6 +81,13 @@ function FoundTraces() {
   const [marked, setMarked] = useState<string>()
   const asked = useQuestion(tracesQuestion(clock, filter, orderOf(search), Number(limitOf(search))))
   const { data, isPlaceholderData } = asked
+  const tail = useTail(
+    data?.traces ?? noTraces,
+    traceIdOf,
+    clock.live && orderOf(search) === 'newest',
+    JSON.stringify([filter, limitOf(search)]),
+    isPlaceholderData,
+  )
   const retention = useQuery(retentionQuestion)
   const open = (traceId: string): void => {
     void navigate({ to: '/trace/$traceId', params: { traceId }, search: carried(search) })
@@ -105,12 +116,16 @@ function FoundTraces() {
       {(answer) => {
         const { traces } = answer
         if (traces.length === 0) return <NoSpans spans={answer.spansInWindow ?? 0} />
-        const list = <TraceList traces={traces} marked={marked} onMark={setMarked} onOpen={open} />
+        const list = (
+          <div className="tail" {...tail.holder}>
+            <TraceList traces={tail.shown} isFresh={tail.isFresh} marked={marked} onMark={setMarked} onOpen={open} />
+          </div>
+        )
         return (
           <div className="traces-found">
             <Suspense fallback={<div className="scatter" />}>
               {search.chart === 'heat' ? (
-                <Explore filter={filter} heading={<Heading answer={answer} />} list={list} />
+                <Explore filter={filter} heading={<Heading answer={answer} tail={tail} />} list={list} />
               ) : (
                 <>
                   <Scatter
@@ -123,7 +138,7 @@ function FoundTraces() {
                     onOpen={open}
                     onRange={(from, to) => clock.setRange({ kind: 'between', from, to })}
                   />
-                  <Heading answer={answer} />
+                  <Heading answer={answer} tail={tail} />
                   {list}
                 </>
               )}
@@ -136,7 +151,7 @@ function FoundTraces() {
 }
 
 /** Says how much of what matches is on screen. */
-function Heading({ answer }: { answer: TracesAnswer }) {
+function Heading({ answer, tail }: { answer: TracesAnswer; tail: ComponentProps<typeof Waiting>['tail'] }) {
   const clock = useClock()
   const search = useSearch({ from: '__root__' })
   const filter = filterOf(search)
@@ -157,6 +172,7 @@ function Heading({ answer }: { answer: TracesAnswer }) {
       {answer.more && search.chart !== 'heat' && (
         <span className="muted">The chart shows these {shown}, and the time they lie in.</span>
       )}
+      <Waiting tail={tail} />
       <Download name="traces" rows={answer.traces} columns={downloadColumns} />
       <Charts />
     </div>

@@ -15,12 +15,13 @@ export function Welcome() {
   if (data === undefined) return null
   const http = data.otlpHttp ?? 'http://localhost:4318'
   const grpc = data.otlpGrpc ?? 'http://localhost:4317'
+  const all = snippets(http, grpc, document.baseURI)
   return (
     <div className="welcome">
       <h1 className="welcome-title">Send the first trace</h1>
       <p className="muted">
-        Start any program with an OpenTelemetry SDK and these settings. Nothing has arrived yet; this page shows the
-        first trace as soon as it does.
+        Start a program with Weft’s agent or any OpenTelemetry SDK. Nothing has arrived yet; this page shows the first
+        trace as soon as it does.
       </p>
       <dl className="welcome-addresses">
         <div>
@@ -40,13 +41,13 @@ export function Welcome() {
       </dl>
       <Tabs.Root defaultValue="Node.js">
         <Tabs.List className="tabs" aria-label="Language">
-          {snippets(http, grpc).map(({ name }) => (
+          {all.map(({ name }) => (
             <Tabs.Tab key={name} value={name} className="tab">
               {name}
             </Tabs.Tab>
           ))}
         </Tabs.List>
-        {snippets(http, grpc).map(({ name, code, note }) => (
+        {all.map(({ name, code, note }) => (
           <Tabs.Panel key={name} value={name} className="welcome-panel">
             <div className="welcome-code">
               <pre tabIndex={0} aria-label={`${name} snippet`}>
@@ -58,6 +59,10 @@ export function Welcome() {
           </Tabs.Panel>
         ))}
       </Tabs.Root>
+      <p className="muted">
+        No program at hand? In Weft’s own folder <code>npm run demo</code> opens a shop of nine services, with
+        customers.
+      </p>
       <p className="welcome-wait" role="status">
         <span className="welcome-pulse" aria-hidden="true" />
         Waiting for the first span

@@ -1,6 +1,8 @@
+import type { AttributeKey } from '../../../query-api/types.ts'
 import type { TraceFilter } from '../api/questions.ts'
 import type { Search } from '../frame/search.ts'
 import { parseDuration } from '../numbers/duration.ts'
+import { count, text } from '../numbers/format.ts'
 
 export const orders = [
   { value: 'newest', label: 'Newest first' },
@@ -102,6 +104,10 @@ export function attributeIs(key: string, operator: '=' | '>=' | '<', value: stri
 /** An attribute as TraceQL names it; `level` '' for either. */
 export const fieldOf = (level: string, key: string): string =>
   `${level}.${/^[\p{L}\p{N}_.:/-]+$/u.test(key) ? key : quoted(key)}`
+
+/** How often an attribute was seen, in words. */
+export const seenText = ({ level, count: many }: AttributeKey): string =>
+  `${text(count(many))} ${level === 'resource' ? 'resources' : 'spans'}`
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 /** A text as TraceQL writes it. */

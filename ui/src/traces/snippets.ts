@@ -6,9 +6,9 @@ export interface Snippet {
 
 /**
  * How to send traces to this server, with its own addresses. Metrics and logs are switched off: it takes traces alone.
- * `http` and `grpc` are addresses with scheme and port.
+ * `http` and `grpc` are addresses with scheme and port, `ui` is that of the page, where the agent can be had.
  */
-export function snippets(http: string, grpc: string): readonly Snippet[] {
+export function snippets(http: string, grpc: string, ui: string): readonly Snippet[] {
   const grpcUrl = URL.canParse(grpc) && new URL(grpc).host !== '' ? new URL(grpc) : new URL(`http://${grpc}`)
   const environment = (protocol: string, endpoint: string): string =>
     [
@@ -22,11 +22,19 @@ export function snippets(http: string, grpc: string): readonly Snippet[] {
   return [
     {
       name: 'Node.js',
+      code: `npm install ${new URL('agents/node.tgz', ui).href}
+
+export OTEL_EXPORTER_OTLP_ENDPOINT=${http}
+node --import @weft/node app.js`,
+      note: 'HTTP, databases, queues and frameworks without a change to the program; the name of the service is that in its package.json.',
+    },
+    {
+      name: 'Node.js SDK',
       code: `npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node
 
 ${environment('http/protobuf', http)}
 node --require @opentelemetry/auto-instrumentations-node/register app.js`,
-      note: 'Instruments HTTP servers and clients, databases and queues without a change to the program.',
+      note: 'The same with OpenTelemetry’s own packages, from the registry alone.',
     },
     {
       name: 'Java',

@@ -1,0 +1,55 @@
+import { count, duration, share, text } from '../numbers/format.ts'
+import type { TraceSpan } from '../../../query-api/types.ts'
+import type { Node } from './model.ts'
+
+const server = 2
+
+/** The time that the proxies took which are folded into a span, in nanoseconds, and the longest of them with theirs. */
+export interface HeldTime {
+  readonly own: number
+  readonly whole: number
+}
+
+/**
+ * What a proxy took itself before and after its application served a request. Undefined of calls: what a proxy's CLIENT span
+ * does not share with the span that it reached may as well be the way there.
+ */
+export function heldTime({ span: shown, held }: Node): HeldTime | undefined {
+  if (shown?.kind !== server || held.length === 0 || held.some(({ invalidTimes }) => invalidTimes)) return undefined
+  const sum = (of: (span: TraceSpan) => number) => held.reduce((total, span) => total + of(span), 0)
+  return {
+    own: sum(({ selfTimeNanos }) => Number(selfTimeNanos)),
+    whole: held.reduce((most, { durationNanos }) => Math.max(most, Number(durationNanos)), 0),
+  }
+}
+
+/** Says that a row holds proxies' spans, with their share of the time; '' where it holds none. */
+export function heldLabel(node: Node): string {
+  if (node.held.length === 0) return ''
+  const time = heldTime(node)
+  return time === undefined || time.whole === 0 ? '+ proxy' : `+ proxy ${text(share(time.own, time.whole))}`
+}
+
+/** The same in words. */
+export function heldTitle(node: Node): string {
+  const { held } = node
+  if (held.length === 0) return ''
+  const time = heldTime(node)
+  const names = [...new Set(held.map(({ service }) => service))].join(', ')
+  const spans = `${text(count(held.length))} ${held.length === 1 ? 'span' : 'spans'} of the proxy ${names}`
+  const failed = held.some(({ status }) => status.code === 2) ? '; failed there' : ''
+  return time === undefined
+    ? `Holds ${spans}${failed}`
+    : `Holds ${spans}, which took ${text(duration(Math.round(time.own)))} of ${text(duration(time.whole))} itself${failed}`
+}
+
+/** From the earliest start to the latest end of what is folded into a node, in nanoseconds after the trace's start. */
+export function heldExtent({ held }: Node, startNanos: bigint): readonly [number, number] | undefined {
+  const timed = held.filter(({ invalidTimes }) => !invalidTimes)
+  if (timed.length === 0) return undefined
+  const starts = timed.map(
+    ({ startTimeUnixNano, shiftNanos }) => Number(BigInt(startTimeUnixNano) - startNanos) + Number(shiftNanos),
+  )
+  const stops = timed.map(({ durationNanos }, i) => (starts[i] ?? 0) + Number(durationNanos))
+  return [Math.min(...starts), Math.max(...stops)]
+}

@@ -1,0 +1,67 @@
+import { createRequire } from 'node:module'
+import type { Instrumentation } from '@opentelemetry/instrumentation'
+import type { ExpressLayerType } from '@opentelemetry/instrumentation-express'
+import type { KoaLayerType } from '@opentelemetry/instrumentation-koa'
+import { withoutValuesInMysql } from '../redact.ts'
+
+/** An instrumentation of the contrib project, loaded when the program first asks for what it instruments. */
+export interface Known {
+  /** As in `OTEL_NODE_DISABLED_INSTRUMENTATIONS`. */
+  readonly name: string
+  /** The packages that it patches, as they are imported. */
+  readonly packages: readonly string[]
+  load(): Instrumentation
+}
+
+const require = createRequire(import.meta.url)
+
+// `require`, and not `import()`: it happens in the middle of the program's own import, which must not wait.
+function known(name: string, packages: readonly string[], type: string, config?: object): Known {
+  const load = (): Instrumentation => {
+    const loaded = require(`@opentelemetry/instrumentation-${name}`) as Record<
+      string,
+      new (c?: object) => Instrumentation
+    >
+    const Type = loaded[type]
+    if (Type === undefined) throw new Error(`@opentelemetry/instrumentation-${name} has no ${type}`)
+    return new Type(config)
+  }
+  return { name, packages, load }
+}
+
+/**
+ * Those of the program's packages. What is said to each: no spans that only repeat the one above (a middleware, a
+ * connection taken from a pool), no values of statements.
+ */
+export const knownInstrumentations: readonly Known[] = [
+  known('express', ['express'], 'ExpressInstrumentation', {
+    ignoreLayersType: ['middleware', 'router', 'request_handler'] satisfies `${ExpressLayerType}`[],
+  }),
+  // The span of its router is what tells the route.
+  known('koa', ['koa'], 'KoaInstrumentation', { ignoreLayersType: ['middleware'] satisfies `${KoaLayerType}`[] }),
+  known('nestjs-core', ['@nestjs/core'], 'NestInstrumentation'),
+  known('graphql', ['graphql'], 'GraphQLInstrumentation', { ignoreTrivialResolveSpans: true, mergeItems: true }),
+  known('grpc', ['@grpc/grpc-js'], 'GrpcInstrumentation'),
+  known('pg', ['pg', 'pg-pool'], 'PgInstrumentation', { ignoreConnectSpans: true }),
+  known('mysql2', ['mysql2'], 'MySQL2Instrumentation', {
+    maskStatement: true,
+    maskStatementHook: withoutValuesInMysql,
+  }),
+  known('mongodb', ['mongodb'], 'MongoDBInstrumentation'),
+  known('redis', ['redis', '@redis/client', '@node-redis/client'], 'RedisInstrumentation'),
+  known('ioredis', ['ioredis'], 'IORedisInstrumentation'),
+  known('kafkajs', ['kafkajs'], 'KafkaJsInstrumentation'),
+  known('amqplib', ['amqplib'], 'AmqplibInstrumentation'),
+  // Ids into the lines, but no lines sent: where they go is the program's own business.
+  known('pino', ['pino'], 'PinoInstrumentation', { disableLogSending: true }),
+  known('winston', ['winston'], 'WinstonInstrumentation', { disableLogSending: true }),
+]
+
+/** Those of Node itself, there from the start. */
+export const ownInstrumentations: readonly Known[] = [
+  known('http', ['http', 'https'], 'HttpInstrumentation'),
+  known('undici', [], 'UndiciInstrumentation'),
+]
+
+/** With a meter: how the process is. */
+export const runtimeInstrumentation: Known = known('runtime-node', [], 'RuntimeNodeInstrumentation')

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
+import { notNegative } from './arguments.ts'
 import { nativeBlocks } from './blocks.ts'
 import { fixed } from './report.ts'
 import { type RunningStore, startStore } from './store.ts'
@@ -18,12 +19,6 @@ function parseCount(text: string): number {
   return Math.floor(Number(match[1]) * { '': 1, k: 1e3, m: 1e6 }[match[2]?.toLowerCase() as '' | 'k' | 'm'])
 }
 
-const number = (text: string): number => {
-  const value = Number(text)
-  if (!(value >= 0)) throw new InvalidArgumentError('Expected a number.')
-  return value
-}
-
 /** Spans that are generated; all others are copies of these with other ids and times. */
 const generated = 200_000
 
@@ -31,8 +26,13 @@ new Command('bench:fill')
   .description('fills a store: generated traces, multiplied inside the engine under other ids and times, up to now')
   .argument('[spans]', 'how many, such as 20m', parseCount, 20_000_000)
   .option('--data <folder>', 'the data folder of a weft that does not run', './weft-data')
-  .option('--hours <hours>', 'the time over which they are spread, the last hour included', number, 5)
-  .option('--questions <n>', "afterwards, ask each of the API's questions so often, and bare SQL beside it", number, 0)
+  .option('--hours <hours>', 'the time over which they are spread, the last hour included', notNegative, 5)
+  .option(
+    '--questions <n>',
+    "afterwards, ask each of the API's questions so often, and bare SQL beside it",
+    notNegative,
+    0,
+  )
   .action(async (spans: number, given: Given) => {
     const store = await startStore(given.data)
     try {

@@ -1,3 +1,5 @@
+import { availableParallelism, cpus, totalmem } from 'node:os'
+
 /** A column-aligned table; the first column to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
@@ -25,3 +27,11 @@ export function targetTable(targets: readonly Target[]): string {
     targets.map(({ what, wanted, found, met }) => [what, wanted, found, verdict[String(met) as keyof typeof verdict]]),
   )
 }
+
+/** What a measurement ran on. */
+export const machine = (): string =>
+  `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${mebibytes(totalmem())}, Node ${process.version}`
+
+/** Of values in ascending order the one below which so large a part of them lies; 0 of none. */
+export const quantile = (sorted: readonly number[], part: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0

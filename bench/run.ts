@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { startBroker } from '../test/kafka/broker.ts'
+import { notNegative } from './arguments.ts'
 import { measurePath, type PathResult } from './path.ts'
-import { fixed, mebibytes, table, type Target, targetTable } from './report.ts'
+import { fixed, machine, mebibytes, table, type Target, targetTable } from './report.ts'
 import { installRotel, measureR, measureRotelKafka, measureRotelStores, type Rotel, type RotelStores } from './rotel.ts'
 import { roles, startWeft } from './weft.ts'
 
@@ -19,18 +20,12 @@ interface Given {
   readonly kafka: boolean
 }
 
-const positive = (text: string): number => {
-  const value = Number(text)
-  if (!(value >= 0)) throw new InvalidArgumentError('Expected a number.')
-  return value
-}
-
 new Command('bench')
   .description('the whole standalone way: what a span costs, from the socket to indexed rows on disk')
-  .option('--seconds <seconds>', 'how long the load lasts', positive, 60)
-  .option('--rate <spans>', 'spans a second; without it as fast as they are taken', positive)
-  .option('--connections <n>', 'connections of the load', positive, 4)
-  .option('--questions <n>', 'how often each question is asked, idle and under load', positive, 7)
+  .option('--seconds <seconds>', 'how long the load lasts', notNegative, 60)
+  .option('--rate <spans>', 'spans a second; without it as fast as they are taken', notNegative)
+  .option('--connections <n>', 'connections of the load', notNegative, 4)
+  .option('--questions <n>', 'how often each question is asked, idle and under load', notNegative, 7)
   .addOption(new Option('--peer <name>', 'measure this too, on the same bodies in the same run').choices(['rotel']))
   .option('--kafka', 'the same way again with Kafka as the queue: a broker of its own on the same cores', false)
   .option('--data <folder>', 'data folder, kept afterwards; a temporary one without it')
@@ -56,15 +51,14 @@ new Command('bench')
       const all = [...before, ...after].toSorted((a, b) => a - b)
       rotel = { version: peer.version, r: ((all[2] ?? 0) + (all[3] ?? 0)) / 2, before, after, stores }
     }
-    const machine = `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${mebibytes(totalmem())}, Node ${process.version}`
     const targets = [...targetsOf(path, rotel, given.seconds), ...(kafka ? kafkaTargetsOf(kafka, rotel) : [])]
     process.stdout.write(
-      `${machine}\n${describe(path)}${kafka ? describeKafka(kafka) : ''}${rotel ? describeRotel(rotel) : withoutRotel}\n${targetTable(targets)}`,
+      `${machine()}\n${describe(path)}${kafka ? describeKafka(kafka) : ''}${rotel ? describeRotel(rotel) : withoutRotel}\n${targetTable(targets)}`,
     )
     if (given.json !== undefined) {
       await writeFile(
         given.json,
-        `${JSON.stringify({ machine, given, path, kafka: kafka ?? null, rotel: rotel ?? null, targets }, undefined, 2)}\n`,
+        `${JSON.stringify({ machine: machine(), given, path, kafka: kafka ?? null, rotel: rotel ?? null, targets }, undefined, 2)}\n`,
       )
     }
     if ([path, kafka?.path].some((each) => each && !isWhole(each))) process.exitCode = 1

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { statements } from '../store/schema/v1.ts'
 import { type NativeBlock, nativeBlocks } from './blocks.ts'
-import { fixed, table } from './report.ts'
+import { fixed, quantile, table } from './report.ts'
 import { type RunningStore, startStore } from './store.ts'
 
 interface Given {
@@ -162,7 +162,11 @@ async function compare(store: RunningStore, given: Given): Promise<void> {
       )
     }
   }
-  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+  const median = (values: readonly number[]) =>
+    quantile(
+      values.toSorted((a, b) => a - b),
+      0.5,
+    )
   process.stdout.write(
     table(
       ['alternative', 'insert µs', 'B', 'merge µs', 'B merged', ...questions.map(([name]) => name)],

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { ask } from './clickhouse.ts'
 import { childrenOf, commandOf, type Usage, usageOf } from './processes.ts'
 
 export const roles = ['collector', 'ingest', 'store', 'query-api'] as const
@@ -81,4 +83,15 @@ function readiness(child: ChildProcess): Promise<Record<string, string>> {
       if (roles.every((role) => ready.has(role))) resolve(facts)
     })
   })
+}
+
+/** Waits until the spans of a filled store are summed up, which begins when nothing came for two minutes; 15 minutes at most. */
+export async function summedUp({ clickhouse }: RunningWeft): Promise<void> {
+  const sql = `SELECT count(), countIf(is_stale) FROM (SELECT start, argMax(stale, pass) AS is_stale FROM weft.rollups
+    WHERE subject = 'mark' AND seconds = 300 GROUP BY tenant, start)`
+  for (const until = performance.now() + 900_000; performance.now() < until; await pause(2_000)) {
+    const [[slots = '0', stale = '0'] = []] = await ask(clickhouse, sql)
+    // The slots of now are never done.
+    if (Number(slots) > 0 && Number(stale) < 6) return
+  }
 }

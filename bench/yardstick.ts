@@ -6,7 +6,7 @@ import { Engine } from '../store/embedded/engine.ts'
 import { ask } from './clickhouse.ts'
 import { askOnce, questionsAbout, subjectOf, type Subject } from './questions.ts'
 import { fixed, table } from './report.ts'
-import { startWeft } from './weft.ts'
+import { startWeft, summedUp } from './weft.ts'
 
 /** A way to ask: once, and the CPU ms used so far by whoever answers. */
 interface Way {
@@ -83,27 +83,34 @@ async function cost(way: Way, times: number): Promise<Cost> {
   return { wall: took.sort((a, b) => a - b)[times >> 1] ?? 0, cpu: (way.cpu() - before) / times }
 }
 
+/** The longest are refused for time on a machine that is busy, or for memory on a large store: said, and the others are asked. */
+async function ifServed(way: Way, times: number): Promise<Cost | undefined> {
+  try {
+    return await cost(way, times)
+  } catch (error) {
+    process.stderr.write(`${messageOf(error).slice(0, 400)}\n`)
+    return undefined
+  }
+}
+
 /**
  * Asks the API's questions, and beside each its yardstick: over the embedded server, and in a chDB session of this
  * process once weft has stopped. Returns a table: p50 of the wall time and CPU of whoever runs the engine, in ms.
  */
 export async function besideBareSql(data: string, times: number): Promise<string> {
-  const weft = await startWeft(data)
+  const weft = await startWeft(data, ['--retention', '3650d'])
   const measured: { name: string; api: Cost | undefined; bare: Cost | undefined }[] = []
   let yardsticks: ReadonlyMap<string, string>
   try {
+    await summedUp(weft)
     const subject = await subjectOf(weft)
     yardsticks = new Map(yardsticksAbout(subject))
     const cpu = () => weft.usage().store.cpuSeconds * 1000
-    const { first, end } = subject
-    const topology = ['topology, all', `${weft.http}/api/topology?start=${first}&end=${end}`] as const
-    for (const [name, url] of [...questionsAbout(weft, subject), topology]) {
+    for (const [name, url] of questionsAbout(weft, subject)) {
       const sql = yardsticks.get(name)
-      const bare = sql === undefined ? undefined : await cost({ once: () => ask(weft.clickhouse, sql), cpu }, times)
-      // On a machine that is busy the longest are refused by the API's own time limit: said, and the others are asked.
-      const api = await cost({ once: () => askOnce(name, url), cpu }, times).catch((error: unknown) => messageOf(error))
-      if (typeof api === 'string') process.stderr.write(`${api}\n`)
-      const row = { name, api: typeof api === 'string' ? undefined : api, bare }
+      const bare = sql === undefined ? undefined : await ifServed({ once: () => ask(weft.clickhouse, sql), cpu }, times)
+      const api = await ifServed({ once: () => askOnce(name, url), cpu }, times)
+      const row = { name, api, bare }
       measured.push(row)
       process.stderr.write(`${JSON.stringify(row)}\n`)
     }
@@ -126,7 +133,8 @@ export async function besideBareSql(data: string, times: number): Promise<string
   const direct = new Map<string, Cost>()
   try {
     for (const [name, sql] of yardsticks) {
-      direct.set(name, await cost({ once: () => Promise.resolve(engine.ask(sql)), cpu }, times))
+      const served = await ifServed({ once: async () => engine.ask(sql), cpu }, times)
+      if (served) direct.set(name, served)
     }
   } finally {
     await engine.close(AbortSignal.timeout(10_000))

@@ -10,7 +10,7 @@ import type { CollectorRoleOptions } from './roles/collector.ts'
 import type { IngestRoleOptions } from './roles/ingest.ts'
 import type { StoreRoleOptions } from './roles/store.ts'
 import type { QueryApiRoleOptions } from './roles/query-api.ts'
-import { uiFolder, up, type UpOptions } from './up.ts'
+import { agentFolder, uiFolder, up, type UpOptions } from './up.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -98,7 +98,7 @@ role<StoreOptions>('store', "the embedded ClickHouse, on ClickHouse's HTTP inter
 
 type QueryApiOptions = QueryApiRoleOptions & RoleOptions
 const queryApi = role<QueryApiOptions>('query-api', 'the API and the web UI', async (given, context) =>
-  (await import('./roles/query-api.ts')).startQueryApi({ ...given, uiFolder }, context),
+  (await import('./roles/query-api.ts')).startQueryApi({ ...given, uiFolder, agentFolder }, context),
 )
 withClickHouse(queryApi)
   .addOption(options.http())

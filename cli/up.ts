@@ -32,6 +32,7 @@ export interface UpOptions extends KafkaTopicFlags, KafkaGroupFlags {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const uiFolder = resolve(root, 'ui/dist')
+export const agentFolder = resolve(root, 'agents/node/pack')
 
 /**
  * Runs all roles of one machine as child processes, with the disk log (or Kafka) and the embedded store: what `npm start`
@@ -200,10 +201,11 @@ function fail(message: string): void {
 /** What the person who started it reads: where it is, and what to do next. */
 function welcome(facts: Readonly<Record<string, Facts>>, data: string, basePath: string): string {
   const at = (role: string, fact: string) => urlIn(facts, role, fact)
+  const ui = `${at('query-api', 'http')}${basePath}`
   return `
   Weft is ready.
 
-    Web UI and API   ${at('query-api', 'http')}${basePath}/
+    Web UI and API   ${ui}/
     OTLP over HTTP   ${at('collector', 'otlpHttp')}   (protobuf and JSON)
     OTLP over gRPC   ${at('collector', 'otlpGrpc')}
     ClickHouse SQL   ${at('store', 'clickhouse')}   (read-only)
@@ -211,11 +213,10 @@ function welcome(facts: Readonly<Record<string, Facts>>, data: string, basePath:
 
   Next: send it a trace. For a Node.js program:
 
-    npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node
-    OTEL_EXPORTER_OTLP_ENDPOINT=${at('collector', 'otlpHttp')} OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none \\
-      OTEL_SERVICE_NAME=my-service node --require @opentelemetry/auto-instrumentations-node/register app.js
+    npm install ${ui}/agents/node.tgz
+    OTEL_EXPORTER_OTLP_ENDPOINT=${at('collector', 'otlpHttp')} node --import @weft/node app.js
 
-  Other languages: README.md, or the first page of the UI. Ctrl-C stops Weft; nothing is lost.
+  No program at hand: npm run demo. Other languages: README.md, or the first page of the UI. Ctrl-C stops Weft; nothing is lost.
 ${existsSync(uiFolder) ? '' : '\n  The web UI is not built yet: npm run build --workspace ui\n'}
 `
 }

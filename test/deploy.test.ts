@@ -266,6 +266,18 @@ describe('deploy/compose.yaml', () => {
   })
 })
 
+test('the image has every room that the program puts together', () => {
+  const sources = globSync('cli/**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] })
+  const rooms = new Set(
+    sources.flatMap((path) => [...read(path).matchAll(/'(?:\.\.\/)+([a-z-]+)\//g)].map(([, room]) => room)),
+  )
+  expect(rooms.size).toBeGreaterThan(6)
+  for (const room of rooms) {
+    expect(read('deploy/Dockerfile')).toContain(`COPY ${room} ${room}\n`)
+    expect(read('deploy/Dockerfile.dockerignore')).toContain(`\n!${room}\n`)
+  }
+})
+
 test('the image sets variables that the roles know', () => {
   for (const [variable, value] of Object.entries(imageVariables())) {
     const role = ['collector', 'query-api'].find((name) => optionsOf(name).variables.has(variable)) ?? ''

@@ -13,9 +13,12 @@ const table: Readonly<Record<string, readonly string[]>> = {
   queue: ['base'],
   ingest: ['base', 'otlp', 'queue/contract.ts', 'store/contract.ts', 'store/schema'],
   store: ['base'],
-  'query-api': ['base', 'otlp', 'store/contract.ts', 'store/schema'],
+  rollup: ['base', 'store/contract.ts', 'store/schema'],
+  'query-api': ['base', 'otlp', 'store/contract.ts', 'store/schema', 'rollup'],
   ui: ['query-api/types.ts'],
-  cli: ['base', 'otlp', 'collector', 'queue', 'ingest', 'store', 'query-api'],
+  'agents/node/src': [],
+  demo: [],
+  cli: ['base', 'otlp', 'collector', 'queue', 'ingest', 'store', 'rollup', 'query-api'],
 }
 
 /** Tests and benches look at a room from outside, with whatever they need for it. */

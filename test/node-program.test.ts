@@ -23,6 +23,8 @@ afterAll(async () => {
 test("a Node program started with the README's variables is on screen: first page, list, call chain", async () => {
   const page = await browser.newPage()
   await page.goto(weft.api)
+  await page.getByText(`npm install ${weft.api}/agents/node.tgz`).waitFor()
+  await page.getByRole('tab', { name: 'Node.js SDK' }).click()
   await page.getByText('OTEL_METRICS_EXPORTER=none').first().waitFor()
   expect(await page.textContent('body')).toContain(weft.otlpHttp)
 

@@ -104,8 +104,8 @@ message KeyValueList { repeated KeyValue values = 1; }
 message KeyValue { STRING key = 1; AnyValue value = 2; }
 `
 
-function typesOf(stringType: 'bytes' | 'string'): protobuf.Namespace {
-  return protobuf.parse(definitions.replaceAll('STRING', stringType)).root.resolveAll()
+function typesOf(stringType: 'bytes' | 'string', source = definitions): protobuf.Namespace {
+  return protobuf.parse(source.replaceAll('STRING', stringType)).root.resolveAll()
 }
 
 const root = typesOf('bytes')
@@ -113,6 +113,11 @@ const rootWithStrings = typesOf('string')
 
 /** ExportTraceServiceRequest with every string declared as bytes, so that UTF-8 is not judged. Field names in camel case. */
 export const traceRequestType = root.lookupType('ExportTraceServiceRequest')
+/** The same to one who leaves entity references unread, as ingest does: the collector has looked into them. */
+export const traceRequestTypeEntitiesUnread = typesOf(
+  'bytes',
+  definitions.replace('repeated EntityRef', 'repeated bytes'),
+).lookupType('ExportTraceServiceRequest')
 /** The same with strings as strings. */
 export const traceRequestTypeWithStrings = rootWithStrings.lookupType('ExportTraceServiceRequest')
 /** AnyValue, Span.Link, … by name: strings as bytes. */

@@ -1,32 +1,37 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { keptFolder } from './kept.ts'
 
 /**
  * The folder of a virtual environment of Python that holds one package from PyPI; it is kept for later runs.
  *
  * @throws Error where there is no Python 3 with venv, or the package cannot be had for this machine
  */
-export async function pythonWith(name: string, version: string): Promise<string> {
-  const folder = join(tmpdir(), `weft-python-${name}-${version}`)
-  if (existsSync(folder)) return folder
+export function pythonWith(name: string, version: string): Promise<string> {
+  return environment(join(tmpdir(), `weft-python-${name}-${version}`), [`${name}==${version}`])
+}
+
+/**
+ * The same with the packages that a file of requirements names.
+ *
+ * @throws Error as `pythonWith` does
+ */
+export function pythonWithRequirements(name: string, file: string): Promise<string> {
+  const version = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12)
+  return environment(join(tmpdir(), `weft-python-${name}-${version}`), ['--requirement', file])
+}
+
+function environment(folder: string, packages: readonly string[]): Promise<string> {
   // Programs in it name the folder that it was made in, but not python itself, which is all that is used of them.
-  const unborn = mkdtempSync(`${folder}-`)
-  try {
+  return keptFolder(folder, async (unborn) => {
     await run('python3', ['-m', 'venv', unborn])
     const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
-    await run(join(unborn, 'bin/python'), [...install, `${name}==${version}`])
-    try {
-      renameSync(unborn, folder)
-    } catch (error) {
-      if (!existsSync(folder)) throw error
-    }
-  } finally {
-    rmSync(unborn, { recursive: true, force: true })
-  }
-  return folder
+    await run(join(unborn, 'bin/python'), [...install, ...packages])
+  })
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {

@@ -116,6 +116,7 @@ export async function eventually<T>(
     try {
       const value = await check()
       if (value !== undefined && value !== false) return value
+      last = undefined
     } catch (error) {
       last = error
     }

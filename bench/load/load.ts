@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { quantile } from '../report.ts'
 import type { Connection } from './answers.ts'
 import { connectGrpc } from './grpc.ts'
 import { connectHttp } from './http.ts'
@@ -104,7 +105,6 @@ class Load {
     const seconds = (performance.now() - this.#begun) / 1000
     const { user, system } = process.cpuUsage(cpu)
     const sorted = this.#latencies.sort((a, b) => a - b)
-    const quantile = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0
     const roundMs = (this.#options.rate === undefined ? 1 : this.#pool.spans / this.#options.rate) * 1000
     return {
       requests: this.#requests,
@@ -116,7 +116,12 @@ class Load {
       failed: this.#failed,
       seconds,
       spansPerSecond: this.#spans / seconds,
-      latency: { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: quantile(1) },
+      latency: {
+        p50: quantile(sorted, 0.5),
+        p90: quantile(sorted, 0.9),
+        p99: quantile(sorted, 0.99),
+        max: quantile(sorted, 1),
+      },
       ownCpu: (user + system) / Math.max(1, this.#spans),
       // A trace may last longer than it is until it is sent: the generated ones take a few seconds at most.
       window: [Math.floor(started - roundMs - 1_000), Date.now() + 10_000],

@@ -1,12 +1,7 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { positive } from '../arguments.ts'
 import { type LoadOptions, runLoad } from './load.ts'
 import { stories, storyNames } from './stories.ts'
-
-const positive = (text: string): number => {
-  const value = Number(text)
-  if (!(value > 0)) throw new InvalidArgumentError('Expected a number above 0.')
-  return value
-}
 
 interface Given extends LoadOptions {
   readonly json?: boolean

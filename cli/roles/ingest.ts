@@ -1,8 +1,10 @@
 import { createBlockBuilder } from '../../ingest/blocks/builder.ts'
 import { createIngest } from '../../ingest/ingest.ts'
 import { createSetAside } from '../../ingest/set-aside.ts'
+import { createRollup } from '../../rollup/rollup.ts'
 import { createAgeRetention } from '../../store/age-retention.ts'
 import type { ClickHouseOptions } from '../clickhouse-options.ts'
+import { watchFirstPartition } from '../first-partition.ts'
 import { foldersOf } from '../folders.ts'
 import type { KafkaGroupFlags } from '../kafka-options.ts'
 import { createQueueReader } from '../queue.ts'
@@ -39,7 +41,10 @@ function shares(memory: number) {
   }
 }
 
-/** Queue in, ClickHouse blocks out; makes the tables of a store that is not our own, and forgets its oldest days. */
+/**
+ * Queue in, ClickHouse blocks out; the owner of the first partition sums up what is stored. Of a store that is not our own
+ * it makes the tables, and forgets the oldest days.
+ */
 export async function startIngest(options: IngestRoleOptions, context: RoleContext): Promise<RunningRole> {
   const { log, metrics, signal } = context
   const folders = foldersOf(options.data)
@@ -53,8 +58,9 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
   const { bufferedBytes, ...limits } = shares(options.memory)
   const queue = await createQueueReader({ ...options, bufferedBytes }, context)
   await queue.open(signal)
+  const { assignments, ownsFirst } = watchFirstPartition(queue)
   const ingest = createIngest({
-    queue,
+    queue: { assignments },
     store: store.writer,
     newBuilder: createBlockBuilder,
     ...limits,
@@ -62,17 +68,20 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     log,
     metrics,
   })
+  const rollup = createRollup({ reader: store.reader, statements: store, owns: ownsFirst, log, metrics })
   await ingest.open(signal)
   await retention?.open(signal)
+  await rollup.open(signal)
   return {
     facts: {},
     health: () => {
       const own = ingest.health()
       if (!own.ok) return own
-      const queued = queue.health()
-      return queued.ok && retention ? retention.health() : queued
+      const parts = [queue, ...(retention ? [retention] : []), rollup]
+      return parts.map((part) => part.health()).find(({ ok }) => !ok) ?? own
     },
     async close(deadline) {
+      await rollup.close(deadline)
       await retention?.close(deadline)
       await ingest.close(deadline)
       await queue.close(deadline)

@@ -11,6 +11,7 @@ export interface QueryApiRoleOptions extends ClickHouseOptions {
   readonly basePath: string
   readonly allowedHost: readonly string[]
   readonly uiFolder: string
+  readonly agentFolder: string
   readonly memory: number
 }
 
@@ -26,6 +27,7 @@ export async function startQueryApi(options: QueryApiRoleOptions, context: RoleC
     basePath: options.basePath,
     allowedHosts: options.allowedHost,
     uiFolder: options.uiFolder,
+    agentFolder: options.agentFolder,
     memoryBytes: options.memory,
     addresses: { otlpHttp: urlOf(options.otlpHttp), otlpGrpc: urlOf(options.otlpGrpc) },
     // Under `weft up` the parent knows all the roles: one scrape sees the whole way, and its figures add up.

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -7,11 +7,9 @@ import { whyNoBroker } from './jars.ts'
 
 /*
  * Around a run of tests: a folder in which the first test that needs Kafka starts the one broker that all of them share
- * (testing.ts), so that a run without such a test pays nothing for it. Where no broker can be had, the run ends with one
- * line that names what was not tested; with CI set those tests fail instead.
+ * (testing.ts), so that a run without such a test pays nothing for it.
  *
  *   <folder>/broker.json   address and pid, once it answers
- *   <folder>/not-tested    one name a line
  */
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,21 +18,17 @@ declare module 'vitest' {
 }
 
 export const brokerFile = 'broker.json'
-export const notTestedFile = 'not-tested'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-kafka-tests-'))
   const missing = (await whyNoBroker()) ?? ''
-  appendFileSync(join(folder, notTestedFile), '')
   project.provide('kafka', { folder, missing })
   return async () => {
     if (existsSync(join(folder, brokerFile))) {
       const { pid } = JSON.parse(readFileSync(join(folder, brokerFile), 'utf8')) as { pid: number }
       await ended(pid)
     }
-    const names = readFileSync(join(folder, notTestedFile), 'utf8').split('\n').filter(Boolean)
     rmSync(folder, { recursive: true, force: true })
-    if (names.length > 0) process.stderr.write(`\nNOT TESTED, because ${missing}: ${names.join('; ')}\n`)
   }
 }
 

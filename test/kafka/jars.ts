@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { isOnPath, keptFolder } from '../kept.ts'
 
 const run = promisify(execFile)
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url))
@@ -29,28 +30,13 @@ export async function whyNoBroker(): Promise<string | undefined> {
     return `there is no Java (${oldestJava} or newer; Debian: openjdk-17-jre-headless)`
   }
   if (existsSync(jars)) return undefined
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'mvn')))
-  return onPath ? undefined : "there is no Maven, which brings Kafka's jars (Debian: maven)"
+  return isOnPath('mvn') ? undefined : "there is no Maven, which brings Kafka's jars (Debian: maven)"
 }
 
-/**
- * The folder with the broker's jars, which Maven brings from Maven Central the first time. Several processes may ask at
- * once: each fills a folder of its own, and the first that is done gives it the final name.
- */
-export async function kafkaJars(): Promise<string> {
-  if (existsSync(jars)) return jars
-  mkdirSync(cache, { recursive: true })
-  const unborn = mkdtempSync(join(cache, 'unborn-'))
-  try {
+/** The folder with the broker's jars, which Maven brings from Maven Central the first time. */
+export function kafkaJars(): Promise<string> {
+  return keptFolder(jars, async (unborn) => {
     const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unborn}`]
     await run('mvn', ['-B', '-q', '-f', pom, ...goal], { maxBuffer: 16 * 2 ** 20 })
-    try {
-      renameSync(unborn, jars)
-    } catch (error) {
-      if (!existsSync(jars)) throw error
-    }
-  } finally {
-    rmSync(unborn, { recursive: true, force: true })
-  }
-  return jars
+  })
 }

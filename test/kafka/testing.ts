@@ -1,18 +1,19 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, inject, test } from 'vitest'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { describeUnlessMissing } from '../not-tested/describe.ts'
 import { type Broker, startBroker } from './broker.ts'
-import { brokerFile, notTestedFile } from './global-setup.ts'
+import { brokerFile } from './global-setup.ts'
 
 /**
- * Tests that need Kafka. Where no broker can be had they are left out and named at the end of the run (global-setup.ts),
- * or fail where CI is set.
+ * Tests that need Kafka; where no broker can be had they are left out, or fail where CI is set.
  *
  * @param body is given the address of the run's shared broker, to be called within tests and hooks
  */
 export function describeWithKafka(name: string, body: (address: () => string) => void): void {
-  describeUnlessMissing(name, (folder) => {
+  const { folder, missing } = inject('kafka')
+  describeUnlessMissing(name, missing, () => {
     let address = ''
     beforeAll(async () => {
       address = await sharedBroker(folder)
@@ -23,7 +24,7 @@ export function describeWithKafka(name: string, body: (address: () => string) =>
 
 /** The same with a broker of its own, to be killed and frozen. */
 export function describeWithOwnBroker(name: string, body: (broker: () => Broker) => void): void {
-  describeUnlessMissing(name, () => {
+  describeUnlessMissing(name, inject('kafka').missing, () => {
     let broker: Broker
     beforeAll(async () => {
       broker = await startBroker()
@@ -35,20 +36,6 @@ export function describeWithOwnBroker(name: string, body: (broker: () => Broker)
 
 /** The jars may have to be fetched first. */
 const startTimeoutMs = 240_000
-
-function describeUnlessMissing(name: string, body: (folder: string) => void): void {
-  const { folder, missing } = inject('kafka')
-  if (missing === '') {
-    describe(name, () => body(folder))
-  } else if (process.env['CI']) {
-    test(name, () => {
-      throw new Error(`not tested, because ${missing}`)
-    })
-  } else {
-    appendFileSync(join(folder, notTestedFile), `${name}\n`)
-    describe.skip(name, () => body(folder))
-  }
-}
 
 /** Of the processes that run tests the first starts it, the others wait. */
 async function sharedBroker(folder: string): Promise<string> {

@@ -1,0 +1,61 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TraceAnswer, TracesAnswer } from '../query-api/types.ts'
+import { eventually, type RunningWeft, startWeft } from './weft.ts'
+
+let weft: RunningWeft
+let folder: string
+let program: ChildProcess | undefined
+
+beforeAll(async () => {
+  weft = await startWeft()
+  folder = await mkdtemp(join(tmpdir(), 'weft-agent-'))
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'lamp-shop', version: '7.1.0', private: true }))
+  await cp(fileURLToPath(new URL('programs/shop.cjs', import.meta.url)), join(folder, 'shop.cjs'))
+}, 120_000)
+afterAll(async () => {
+  program?.kill('SIGKILL')
+  await weft?.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+test('the agent is installed from Weft itself, and a program is traced over either protocol', async () => {
+  const install = ['install', '--no-audit', '--no-fund', `${weft.api}/agents/node.tgz`]
+  await promisify(execFile)('npm', install, { cwd: folder })
+  const ways = [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp, OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpGrpc, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+  ]
+  for (const [index, way] of ways.entries()) {
+    const service = `shop-${index}`
+    program = spawn(process.execPath, ['--import', '@weft/node', 'shop.cjs'], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], OTEL_SERVICE_NAME: service, ...way },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [port] = (await once(program.stdout!, 'data')) as [Buffer]
+    const answer = await fetch(`http://127.0.0.1:${Number(port.toString())}/checkout?token=secret`)
+    expect(await answer.text()).toBe('')
+    await (await fetch(`http://127.0.0.1:${Number(port.toString())}/checkout`)).text()
+    program.kill('SIGTERM')
+    await once(program, 'exit')
+    const found = await eventually(async () => {
+      const { traces } = await weft.get<TracesAnswer>(`/api/traces?service=${service}`)
+      return traces.length === 2 ? traces : undefined
+    }, 30_000)
+    expect(found.map(({ spanCount }) => spanCount).toSorted((a, b) => a - b)).toEqual([1, 3])
+    const trace = await weft.get<TraceAnswer>(`/api/traces/${found.find(({ spanCount }) => spanCount === 3)?.traceId}`)
+    const told = JSON.stringify(trace)
+    for (const fact of ['"7.1.0"', '"weft-node"', 'process.runtime.version', 'service.instance.id']) {
+      expect(told).toContain(fact)
+    }
+    expect(told).not.toContain('secret')
+  }
+}, 300_000)

@@ -8,12 +8,27 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 
 // Three kinds, told apart by suffix: `.test` (npm test), `.slow.test` (npm run test:slow, minutes, scaled times), and
 // micro benches `.bench` that are run by hand with node. Most tests start real servers, so few run side by side.
-const everywhere = ['base', 'otlp', 'collector', 'queue', 'ingest', 'store', 'query-api', 'ui', 'cli', 'bench', 'test']
+const everywhere = [
+  'base',
+  'otlp',
+  'collector',
+  'queue',
+  'ingest',
+  'store',
+  'rollup',
+  'query-api',
+  'ui',
+  'agents',
+  'demo',
+  'cli',
+  'bench',
+  'test',
+]
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    globalSetup: ['./test/kafka/global-setup.ts'],
+    globalSetup: ['./test/not-tested/global-setup.ts', './test/kafka/global-setup.ts'],
     hookTimeout: 60_000,
     projects: [
       {

@@ -35,6 +35,9 @@ export interface Window {
  * What is told of a set of requests. A request is a SERVER or CONSUMER span, or an INTERNAL span that is a root; an
  * error is one with status ERROR. Percentiles are exact (the value at index floor(p·n) of the n sorted durations), over
  * requests whose times make sense (0 < start <= end), and null where there is none.
+ *
+ * Where sampling left out requests, each that was kept counts for as many as its probability (`th` in its tracestate) says:
+ * the figures are then an estimate (docs/sampling.md), rounded.
  */
 export interface RequestFigures {
   requests: number
@@ -44,6 +47,8 @@ export interface RequestFigures {
   p50: NanosText | null
   p90: NanosText | null
   p99: NanosText | null
+  /** How many stored requests that is reckoned from; absent where each stands for itself alone. */
+  kept?: number
 }
 
 /**
@@ -54,7 +59,7 @@ export type Proxies = 'folded' | 'shown'
 
 /** What is answered from sums where the window is wide, and from the spans themselves where it is not. */
 export interface Summed {
-  /** How far percentiles may be from the exact ones, as a part of them; 0: they are exact. All counts are exact. */
+  /** How far percentiles may be from the exact ones, as a part of them; 0: they are exact. Counts have no error but that of sampling. */
   relativeError: number
 }
 
@@ -102,6 +107,8 @@ export interface ServiceAnswer extends Window, Summed, Folded {
   spans: number[]
   requests: number[]
   errors: number[]
+  /** Of `requests` those that are stored; absent where each stands for itself alone. */
+  kept?: number[]
   p50: (NanosText | null)[]
   p90: (NanosText | null)[]
   p99: (NanosText | null)[]

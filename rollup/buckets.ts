@@ -11,9 +11,9 @@ const factor = (1 + relativeError) / (1 - relativeError)
 /** SQL: the bucket of a duration in ns. 0 counts as 1. */
 export const bucketOf = (nanos: string): string => `toUInt16(ceil(log(greatest(${nanos}, 1)) / ${Math.log(factor)}))`
 
-/** SQL, an aggregate over rows of `bucket` and `count`: Map(UInt16, UInt64), how many are in which bucket. */
+/** SQL, an aggregate over rows of `bucket` and `count`: Map(UInt16, Float64), how many are in which bucket. */
 export const countedByBucket = (count: string): string =>
-  `CAST(arraySort(groupArrayIf((bucket, ${count}), ${count} > 0)), 'Map(UInt16, UInt64)')`
+  `CAST(arraySort(groupArrayIf((bucket, ${count}), ${count} > 0)), 'Map(UInt16, Float64)')`
 
 /**
  * SQL: Array(UInt64), the values in ns at some levels of all that was counted; 0 for each where that is nothing. Each is
@@ -24,4 +24,4 @@ export const countedByBucket = (count: string): string =>
  */
 export const quantilesAt = (levels: readonly number[], durations: string, measured: string): string =>
   `arrayMap(level -> toUInt64(round(2 * pow(${factor}, mapKeys(${durations})[arrayFirstIndex(
-    counted -> counted > floor(level * ${measured}), arrayCumSum(mapValues(${durations})))]) / ${factor + 1})), [${levels.join()}])`
+    counted -> counted > level * ${measured}, arrayCumSum(mapValues(${durations})))]) / ${factor + 1})), [${levels.join()}])`

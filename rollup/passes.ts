@@ -27,13 +27,16 @@ const columns = `tenant, subject, seconds, service, start, name, target, place, 
 /** SQL, over rows of sums. */
 const addedUp = `${spanSums.map((name) => `sum(${name})`).join(', ')}, sumMap(durations)`
 
+/** What rows have that add up nothing. */
+const noSums = `${spanSums.map(() => 0).join(', ')}, map()`
+
 /** One block, so that the rows of a pass and its mark are one part: there together or not at all. */
 const intoOneBlock = `insert_deduplicate = 0, max_insert_threads = 1, max_insert_block_size = 10000000,
   min_insert_block_size_rows = 10000000, min_insert_block_size_bytes = 4000000000, max_execution_time = 300,
   distributed_product_mode = 'global', ${sidesAsWritten}`
 
 const markOf = (seconds: number, starts: string): string =>
-  `SELECT {tenant:String}, 'mark', ${seconds}, '', ${starts}, '', '', '', {pass:UInt64}, false, 0, 0, 0, 0, 0, 0, map()`
+  `SELECT {tenant:String}, 'mark', ${seconds}, '', ${starts}, '', '', '', {pass:UInt64}, false, ${noSums}`
 
 /**
  * The sums of each minute of some slots from the spans themselves, and a mark for each slot.
@@ -50,7 +53,7 @@ export function minutesOf({ tenant, from, to }: Part, pass: bigint, buckets = 1,
   const callKeys = { ...minute, source: 'source', target: 'target', place: 'place', via: withProxies ? 'via' : "''" }
   const links = `UNION ALL
       SELECT {tenant:String}, 'service', 60, proxy, minute, '', app, concat('${linkPlace}', evidence), {pass:UInt64}, false,
-        0, 0, 0, 0, 0, 0, map()
+        ${noSums}
       FROM (SELECT proxy, app, evidence, ${dateTime('minute * 60')} AS minute
         FROM (${linksOf(when)} UNION ALL ${sayingsOf(when)}))`
   return {

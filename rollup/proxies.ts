@@ -123,7 +123,7 @@ export const sayingsOf = (when: When): string => `SELECT DISTINCT toString(servi
   FROM spans WHERE ${when.inside} AND service IN {pureProxies:Array(String)} AND kind = 2 AND ${isProxy} AND app != ''`
 
 /** Columns of `spans` that sums are made of. */
-const summedColumns = 'service, name, kind, parent_span_id, status, start_ns, duration_ns, end_shift_ns'
+const summedColumns = 'service, name, kind, parent_span_id, status, start_ns, duration_ns, end_shift_ns, adjusted_count'
 
 /**
  * SQL, for FROM: the spans that start inside, with `place`: of a proxy's SERVER span `folded:` and the service whose SERVER

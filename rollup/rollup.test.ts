@@ -9,7 +9,14 @@ import type { Asker } from '../query-api/questions/ask.ts'
 import { operations } from '../query-api/questions/operations.ts'
 import { services } from '../query-api/questions/services.ts'
 import { meshed, sidecars, spawning, type Told } from '../query-api/questions/proxies-for-test.ts'
-import { dataStart, insertResources, randomData, rowOf, type TestSpan } from '../query-api/questions/testing.ts'
+import {
+  dataStart,
+  insertResources,
+  randomData,
+  rowOf,
+  sampled,
+  type TestSpan,
+} from '../query-api/questions/testing.ts'
 import { topology } from '../query-api/questions/topology.ts'
 import { serviceSeries } from '../query-api/service/series.ts'
 import { openQuestionStore, type QuestionStore } from '../query-api/testing.ts'
@@ -114,9 +121,16 @@ function expectSame<T extends RequestFigures>(rows: readonly T[], exact: readonl
   const truth = named(exact, name)
   expect(new Set(rows.map(name))).toEqual(new Set(truth.keys()))
   for (const row of rows) {
-    const { p50, p90, p99, ...counts } = row
-    const { p50: exact50, p90: exact90, p99: exact99, ...exactCounts } = truth.get(name(row))!
+    const { p50, p90, p99, totalNanos, ...counts } = { totalNanos: 0, ...row }
+    const {
+      p50: exact50,
+      p90: exact90,
+      p99: exact99,
+      totalNanos: exactNanos,
+      ...exactCounts
+    } = { totalNanos: 0, ...truth.get(name(row))! }
     expect(counts, name(row)).toEqual(exactCounts)
+    expect(Math.abs(totalNanos - exactNanos)).toBeLessThanOrEqual(exactNanos * 1e-12)
     for (const [value, true_] of [
       [p50, exact50],
       [p90, exact90],
@@ -141,8 +155,12 @@ const keptSlots = () =>
 const [wide] = windows as [TimeWindow]
 const inside = (span: TestSpan, { start, end }: TimeWindow) => start <= span.start && span.start < end
 
-test.each(windows)('from $start to $end: sums answer as the spans do', async (window) => {
-  await insert(spans)
+const cases = windows.flatMap((window) => [
+  { ...window, what: 'sums', of: spans },
+  { ...window, what: 'sums of what sampling left', of: sampled(spans) },
+])
+test.each(cases)('from $start to $end: $what answer as the spans do', async ({ of: sent, ...window }) => {
+  await insert(sent)
   const exact = await exactAnswers(window)
   await sumUp()
   const answers = await answersIn(window)

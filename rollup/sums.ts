@@ -3,7 +3,7 @@ import { bucketOf, countedByBucket } from './buckets.ts'
 import { callsOf, consumedOf, type When } from './calls.ts'
 
 /** Columns of what is added up of calls, and of spans, in the order of `rollups`; `durations` comes after them. */
-export const callSums = ['requests', 'errors', 'measured', 'total_ns'] as const
+export const callSums = ['requests', 'errors', 'measured', 'total_ns', 'kept'] as const
 export const spanSums = ['spans', 'span_errors', ...callSums] as const
 
 /** What rows are grouped by: names, each with SQL over one row of what is grouped. */
@@ -33,10 +33,11 @@ export function sumsOfSpans(keys: Keys, from: string, request = isRequest): stri
   const sums: Record<(typeof spanSums)[number], string> = {
     spans: 'count()',
     span_errors: `countIf(${isError})`,
-    requests: `countIf(${request})`,
-    errors: `countIf(${request} AND ${isError})`,
-    measured: `countIf(${measured})`,
-    total_ns: `sumIf(toFloat64(duration_ns), ${measured})`,
+    requests: `sumIf(adjusted_count, ${request})`,
+    errors: `sumIf(adjusted_count, ${request} AND ${isError})`,
+    measured: `sumIf(adjusted_count, ${measured})`,
+    total_ns: `sumIf(toFloat64(duration_ns) * adjusted_count, ${measured})`,
+    kept: `countIf(${request})`,
   }
   return summed(keys, sums, `if(${measured}, ${bucketOf('duration_ns')}, 0)`, from)
 }
@@ -44,10 +45,11 @@ export function sumsOfSpans(keys: Keys, from: string, request = isRequest): stri
 /** SQL: `callSums` and durations of calls, by keys over the columns of `callsOf`; `via` among them `withProxies`. */
 export function sumsOfCalls(keys: Keys, when: When, withProxies = false): string {
   const sums: Record<(typeof callSums)[number], string> = {
-    requests: 'count()',
-    errors: 'countIf(failed)',
-    measured: 'countIf(valid)',
-    total_ns: 'sumIf(toFloat64(latency), valid)',
+    requests: 'sum(weight)',
+    errors: 'sumIf(weight, failed)',
+    measured: 'sumIf(weight, valid)',
+    total_ns: 'sumIf(toFloat64(latency) * weight, valid)',
+    kept: 'count()',
   }
   const calls = `(${callsOf(when, withProxies)} UNION ALL ${consumedOf(when, withProxies)})`
   return summed(keys, sums, `if(valid, ${bucketOf('latency')}, 0)`, calls)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TraceAnswer, TracesAnswer } from '../query-api/types.ts'
+import type { ServicesAnswer, TraceAnswer, TracesAnswer } from '../query-api/types.ts'
 import { eventually, type RunningWeft, startWeft } from './weft.ts'
 
 let weft: RunningWeft
@@ -59,3 +59,31 @@ test('the agent is installed from Weft itself, and a program is traced over eith
     expect(told).not.toContain('secret')
   }
 }, 300_000)
+
+test('of a program that sends one request in four the figures are those of all', async () => {
+  program = spawn(process.execPath, ['--import', '@weft/node', 'shop.cjs'], {
+    cwd: folder,
+    env: {
+      PATH: process.env['PATH'],
+      OTEL_SERVICE_NAME: 'sampled',
+      OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp,
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [port] = (await once(program.stdout!, 'data')) as [Buffer]
+  const asked = 1600
+  for (let i = 0; i < asked; i++) await (await fetch(`http://127.0.0.1:${Number(port.toString())}/price`)).text()
+  program.kill('SIGTERM')
+  await once(program, 'exit')
+  const sampled = await eventually(async () => {
+    const { services } = await weft.get<ServicesAnswer>('/api/services')
+    return services.find(({ name }) => name === 'sampled')
+  }, 30_000)
+  // Five standard deviations either way.
+  const off = 5 * Math.sqrt(asked * 0.25 * 0.75)
+  expect(Math.abs((sampled.kept ?? 0) - asked / 4)).toBeLessThan(off)
+  expect(Math.abs(sampled.requests - asked)).toBeLessThan(4 * off)
+  expect(sampled.requests / (sampled.kept ?? 1)).toBeCloseTo(4, 2)
+}, 120_000)

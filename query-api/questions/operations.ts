@@ -5,6 +5,7 @@ import { all, type Asker } from './ask.ts'
 import { foldingOf } from './proxies.ts'
 import { approximately, figuresOfSums, piecesOf, sumsOf } from './rolled.ts'
 import { decodeFigures, figuresOf, inWindow, isError, requestsOf, windowParams } from './spans.ts'
+import { isWeighed } from './weighed.ts'
 
 export const maxOperations = 1_000
 
@@ -20,10 +21,11 @@ export async function operations(
   const names = folding?.namesOf(service) ?? [service]
   const ofService = 'service IN {services:Array(String)}'
   const { spans, request } = requestsOf(`${inWindow} AND ${ofService}`, folding?.request(startsIn([window]), ofService))
+  const weighed = pieces === undefined && (await isWeighed(asker, window))
   const from = pieces
     ? `SELECT name, sum(spans) AS spans, sum(span_errors), ${figuresOfSums}
       FROM ${sumsOf(pieces, 'operation', { name: 'name', ofSums: 'name', ofSpans: 'name' }, ofService, folding)}`
-    : `SELECT name, count() AS spans, countIf(${isError}), ${figuresOf(request)} FROM ${spans}`
+    : `SELECT name, count() AS spans, countIf(${isError}), ${figuresOf(request, weighed)} FROM ${spans}`
   const rows = await all(asker, {
     name: 'operations',
     sql: `${from} GROUP BY name ORDER BY requests DESC, spans DESC, name LIMIT ${maxOperations + 1}`,

@@ -137,4 +137,4 @@ const keptSums = ({ isFoldedSum }: Folding): string =>
 
 /** SQL: what `figuresOf` selects of spans, of rows of sums. */
 export const figuresOfSums = `sum(requests) AS requests, sum(errors), sum(measured),
-  ${quantilesAt([0.5, 0.9, 0.99], 'sumMap(durations)', 'sum(measured)')}`
+  ${quantilesAt([0.5, 0.9, 0.99], 'sumMap(durations)', 'sum(measured)')}, sum(kept)`

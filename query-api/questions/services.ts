@@ -6,6 +6,7 @@ import type { Condition } from './filters.ts'
 import { type Folding, foldingOf, toldAs } from './proxies.ts'
 import { approximately, figuresOfSums, type Pieces, piecesOf, sumsOf } from './rolled.ts'
 import { decodeFigures, figuresOf, inWindow, requestsOf, windowParams } from './spans.ts'
+import { isWeighed } from './weighed.ts'
 
 export const maxServices = 10_000
 
@@ -42,10 +43,11 @@ export async function servicesOf(
     `${inWindow} AND ${filter?.sql ?? 'true'}`,
     folding?.request(startsIn([window], filter?.sql)),
   )
+  const weighed = pieces === undefined && (await isWeighed(asker, window))
   const from = pieces
     ? `SELECT owner, sum(spans) AS spans, ${figuresOfSums}
       FROM ${sumsOf(pieces, 'service', { name: 'owner', ofSums: owner, ofSpans: owner }, 'true', folding)}`
-    : `SELECT ${owner} AS owner, count() AS spans, ${figuresOf(request)} FROM ${spans}`
+    : `SELECT ${owner} AS owner, count() AS spans, ${figuresOf(request, weighed)} FROM ${spans}`
   const rows = await all(asker, {
     name: 'services',
     sql: `${from} GROUP BY owner ORDER BY requests DESC, spans DESC, owner LIMIT ${maxServices + 1}`,

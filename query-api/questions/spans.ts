@@ -9,10 +9,64 @@ export const inWindow = 'tenant = {tenant:String} AND start_ns >= {start:UInt64}
 export const spanIdHex = (column: string): string =>
   `if(${column} = 0, '', lower(hex(reinterpretAsFixedString(${column}))))`
 
-/** Four columns of the spans for which a condition holds: how many, errors, measured ones, [p50, p90, p99] in ns. */
-export const figuresOf = (condition: string): string => `countIf(${condition}) AS requests,
-  countIf(${condition} AND ${isError}) AS errors, countIf(${condition} AND ${timesMakeSense}) AS measured,
-  quantilesExactIf(0.5, 0.9, 0.99)(duration_ns, ${condition} AND ${timesMakeSense}) AS quantiles`
+/** What figures are made of, as SQL. */
+interface Told {
+  readonly which: string
+  readonly failed: string
+  readonly valid: string
+  readonly nanos: string
+  /** How many each stands for. */
+  readonly weight: string
+}
+
+const spansTold = (condition: string): Told => ({
+  which: condition,
+  failed: `${condition} AND ${isError}`,
+  valid: `${condition} AND ${timesMakeSense}`,
+  nanos: 'duration_ns',
+  weight: 'adjusted_count',
+})
+const callsTold: Told = { which: 'true', failed: 'failed', valid: 'valid', nanos: 'latency', weight: 'weight' }
+
+// The least value below and at which lies more than that part of all; quantilesExactWeighted by itself takes one that has
+// just that part, where quantilesExact takes the next.
+const quantiles = (weighed: boolean, state: 'If' | 'StateIf' | 'Merge'): string =>
+  weighed
+    ? `quantilesExactWeighted${state}(0.500000000001, 0.900000000001, 0.990000000001)`
+    : `quantilesExact${state}(0.5, 0.9, 0.99)`
+
+function figures({ which, failed, valid, nanos, weight }: Told, weighed: boolean, state: 'If' | 'StateIf'): string {
+  const count = (condition: string): string => (weighed ? `sumIf(${weight}, ${condition})` : `countIf(${condition})`)
+  // By whole numbers: thousandths.
+  const values = weighed ? `${nanos}, toUInt64(round(1000 * least(${weight}, 1e12)))` : nanos
+  return `${count(which)} AS requests, ${count(failed)} AS errors, ${count(valid)} AS measured,
+  ${quantiles(weighed, state)}(${values}, ${valid}) AS quantiles, countIf(${which}) AS kept`
+}
+
+/**
+ * Five columns of the spans for which a condition holds: how many, errors, measured ones, [p50, p90, p99] in ns, and how
+ * many are stored.
+ *
+ * @param weighed each counts for as many as it stands for: slower, and the same where each stands for itself
+ */
+export const figuresOf = (condition: string, weighed: boolean): string => figures(spansTold(condition), weighed, 'If')
+/** The same columns with what other groups can be merged with, in place of the percentiles. */
+export const figureStatesOf = (condition: string, weighed: boolean): string =>
+  figures(spansTold(condition), weighed, 'StateIf')
+/** The same of rows of calls (`callsOf`). */
+export const callFigureStates = (weighed: boolean): string => figures(callsTold, weighed, 'StateIf')
+
+/** The figures of groups that have those columns. */
+export const mergedFigures = (weighed: boolean): string =>
+  `sum(requests) AS requests, sum(errors) AS errors, sum(measured) AS measured,
+  ${quantiles(weighed, 'Merge')}(quantiles) AS quantiles, sum(kept) AS kept`
+
+const timeOf = ({ valid, nanos, weight }: Told, weighed: boolean): string =>
+  `sumIf(toFloat64(${nanos})${weighed ? ` * ${weight}` : ''}, ${valid})`
+/** How long the spans for which a condition holds took together, in ns. */
+export const timeOfSpans = (condition: string, weighed: boolean): string => timeOf(spansTold(condition), weighed)
+/** The same of rows of calls. */
+export const timeOfCalls = (weighed: boolean): string => timeOf(callsTold, weighed)
 
 /**
  * SQL: the spans of a condition, for FROM, with what figures are made of; and which of them are requests.
@@ -26,34 +80,33 @@ export const requestsOf = (
   request === undefined
     ? { spans: `spans WHERE ${condition}`, request: isRequest }
     : {
-        spans: `(SELECT service, name, resource_id, start_ns, duration_ns, end_shift_ns, status, ${request} AS request
+        spans: `(SELECT service, name, resource_id, start_ns, duration_ns, end_shift_ns, status, adjusted_count,
+      ${request} AS request
     FROM spans WHERE ${condition})`,
         request: 'request',
       }
 
-/** The same columns with what other groups can be merged with, in place of the percentiles. */
-export const figureStatesOf = (condition: string): string => `countIf(${condition}) AS requests,
-  countIf(${condition} AND ${isError}) AS errors, countIf(${condition} AND ${timesMakeSense}) AS measured,
-  quantilesExactStateIf(0.5, 0.9, 0.99)(duration_ns, ${condition} AND ${timesMakeSense}) AS quantiles`
-/** The figures of groups that have those columns. */
-export const mergedFigures = `sum(requests) AS requests, sum(errors) AS errors, sum(measured) AS measured,
-  quantilesExactMerge(0.5, 0.9, 0.99)(quantiles) AS quantiles`
-
 /** Reads what `figuresOf` selects, beginning at column `at`. */
 export function decodeFigures(row: readonly unknown[], at: number, window: TimeWindow): RequestFigures {
-  const [requests, errors, measured] = [Number(row[at]), Number(row[at + 1]), Number(row[at + 2])]
-  const quantiles = row[at + 3] as readonly unknown[]
-  const percentile = (index: number): string | null => (measured === 0 ? null : String(quantiles[index]))
+  const [requests, errors, measured, kept] = [0, 1, 2, 4].map((index) => Number(row[at + index])) as [
+    number,
+    number,
+    number,
+    number,
+  ]
+  const values = row[at + 3] as readonly unknown[]
+  const percentile = (index: number): string | null => (measured === 0 ? null : String(values[index]))
+  const whole = Math.round(requests)
   return {
-    requests,
-    errors,
+    requests: whole,
+    errors: Math.round(errors),
     rate: requests / (Number(window.end - window.start) / 1e9),
     p50: percentile(0),
     p90: percentile(1),
     p99: percentile(2),
+    ...(kept === whole ? {} : { kept }),
   }
 }
-
 const maxUInt64 = 2n ** 64n - 1n
 
 /**

@@ -23,6 +23,7 @@ export interface TestSpan {
   readonly attributes: Readonly<Record<string, Sent>>
   readonly resource: number
   readonly scope?: string
+  readonly traceState?: string
 }
 
 export interface TestResource {
@@ -73,7 +74,23 @@ export function rowOf(span: TestSpan, receivedAt = '2026-01-01 00:00:00'): objec
     ...Object.fromEntries(Object.entries(maps).map(([type, map]) => [`attributes_${type}`, map])),
     resource_id: String(span.resource),
     ...(span.scope === undefined ? {} : { scope_name: span.scope }),
+    ...(span.traceState === undefined ? {} : { trace_state: span.traceState }),
   }
+}
+
+/** Some of these as one sampler or another kept them, with how many each then stands for. */
+export function sampled(spans: readonly TestSpan[]): (TestSpan & { readonly weight: number })[] {
+  const states = [
+    ['', 1],
+    ['vendor=th:8,ot=rv:00000000000001', 1],
+    ['ot=th:8', 2],
+    ['vendor=1 , ot=rv:f0e1d2c3b4a596;th:c,other=x', 4],
+    ['ot=th:e6666666666668', Math.fround(10)],
+  ] as const
+  return spans.map((span, index) => {
+    const [traceState, weight] = states[(index * 7) % states.length] ?? states[0]
+    return { ...span, traceState, weight }
+  })
 }
 
 /** Of spans that were sent again the last copy. */

@@ -15,7 +15,16 @@ import type { Condition } from './filters.ts'
 import { type Folding, foldingOf, toldAs } from './proxies.ts'
 import { approximately, figuresOfSums, type Pieces, piecesOf } from './rolled.ts'
 import { servicesOf } from './services.ts'
-import { aroundParams, decodeFigures, inWindow, mergedFigures, windowParams } from './spans.ts'
+import {
+  aroundParams,
+  callFigureStates,
+  decodeFigures,
+  inWindow,
+  mergedFigures,
+  timeOfCalls,
+  windowParams,
+} from './spans.ts'
+import { isWeighed } from './weighed.ts'
 
 export const maxEdges = 20_000
 
@@ -125,11 +134,12 @@ async function callsMade(
     near: 'tenant = {tenant:String} AND start_ns >= {marginFrom:UInt64} AND start_ns < {marginTo:UInt64}',
     ...(filter ? { hit: `(${filter.sql})`, isRare } : {}),
   }
+  const weighed = pieces === undefined && (await isWeighed(asker, window))
   return all(asker, {
     name: 'topology_calls',
     // A place once more with all of its callers together.
-    sql: `SELECT if(summed, '', source) AS source, target, place, summed, ${pieces ? figuresOfSums : mergedFigures}, sum(total_ns)
-      FROM ${pieces ? keptCalls(pieces, folding) : `(${exactCalls(when, folding)})`}
+    sql: `SELECT if(summed, '', source) AS source, target, place, summed, ${pieces ? figuresOfSums : mergedFigures(weighed)}, sum(total_ns)
+      FROM ${pieces ? keptCalls(pieces, folding) : `(${exactCalls(when, folding, weighed)})`}
       ARRAY JOIN if(place = '' OR target != '', [0], [0, 1]) AS summed
       GROUP BY source, target, place, summed ORDER BY requests DESC, source, target, place LIMIT ${maxEdges + 1}
       SETTINGS ${sidesAsWritten}`,
@@ -141,7 +151,7 @@ async function callsMade(
       place: String(row[2]),
       sum: Number(row[3]) === 1,
       ...decodeFigures(row, 4, window),
-      totalNanos: Number(row[8]),
+      totalNanos: Number(row[9]),
     }),
   })
 }
@@ -149,9 +159,8 @@ async function callsMade(
 const exactCalls = (
   when: When,
   folding: Folding | undefined,
-): string => `SELECT source, target, place, count() AS requests, countIf(failed) AS errors,
-    countIf(valid) AS measured, quantilesExactStateIf(0.5, 0.9, 0.99)(latency, valid) AS quantiles,
-    sumIf(toFloat64(latency), valid) AS total_ns
+  weighed: boolean,
+): string => `SELECT source, target, place, ${callFigureStates(weighed)}, ${timeOfCalls(weighed)} AS total_ns
   FROM ${folded(`${callsOf(when, folding !== undefined)} UNION ALL ${consumedOf(when, folding !== undefined)}`, folding)}
   GROUP BY source, target, place`
 

@@ -9,9 +9,10 @@ import {
   decodeFigures,
   figuresOf,
   inWindow,
-  timesMakeSense,
+  timeOfSpans,
   windowParams,
 } from '../questions/spans.ts'
+import { isWeighed } from '../questions/weighed.ts'
 import type { Proxies, ServiceHostsAnswer } from '../types.ts'
 
 const maxHosts = 500
@@ -40,10 +41,11 @@ export async function serviceHosts(
     folding === undefined
       ? isCallee
       : `(${isCallee} OR (kind = 3 AND ${isProxy} AND service IN {services:Array(String)}))`
+  const weighed = await isWeighed(asker, window)
   const rows = await all(asker, {
     name: 'service_hosts',
-    sql: `SELECT ${host} AS host, name, sumIf(toFloat64(duration_ns), ${timesMakeSense}) AS total,
-        ${figuresOf('true')}, lower(hex(argMax(trace_id, duration_ns)))
+    sql: `SELECT ${host} AS host, name, ${timeOfSpans('true', weighed)} AS total,
+        ${figuresOf('true', weighed)}, lower(hex(argMax(trace_id, duration_ns)))
       FROM spans WHERE ${named} AND ${keyOf('span_id')} NOT IN (
         SELECT ${keyOf('parent_span_id')} FROM spans WHERE ${around} AND parent_span_id != 0 AND ${told}
           AND ${keyOf('parent_span_id')} IN (SELECT ${keyOf('span_id')} FROM spans WHERE ${named})
@@ -56,7 +58,7 @@ export async function serviceHosts(
       operation: String(row[1]),
       totalNanos: Number(row[2]),
       ...decodeFigures(row, 3, window),
-      slowestTraceId: String(row[7]),
+      slowestTraceId: String(row[8]),
     }),
   })
   return { ...windowParams(window), service, hosts: rows.slice(0, maxHosts), more: rows.length > maxHosts }

@@ -11,6 +11,7 @@ import {
   requestsOf,
   windowParams,
 } from '../questions/spans.ts'
+import { isWeighed } from '../questions/weighed.ts'
 import type { Proxies, ServiceInstance, ServiceInstancesAnswer } from '../types.ts'
 
 const maxInstances = 500
@@ -29,15 +30,16 @@ export async function serviceInstances(
   const folding = await foldingOf(asker, window, undefined, proxies)
   const ofService = 'service = {service:String}'
   const { spans, request } = requestsOf(`${inWindow} AND ${ofService}`, folding?.request(startsIn([window]), ofService))
+  const weighed = await isWeighed(asker, window)
   const rows = await all(asker, {
     name: 'service_instances',
     // Resources are few: looked up for each group of spans, not for each span.
-    sql: `SELECT part.1 AS what, part.2 AS value, sum(spans) AS spans, min(first), max(last), ${mergedFigures}
+    sql: `SELECT part.1 AS what, part.2 AS value, sum(spans) AS spans, min(first), max(last), ${mergedFigures(weighed)}
       FROM (
         SELECT arrayJoin([('version', resource_attributes['service.version']), ('instance', ${instance})]) AS part,
           groups.*
         FROM (
-          SELECT resource_id, count() AS spans, min(start_ns) AS first, max(start_ns) AS last, ${figureStatesOf(request)}
+          SELECT resource_id, count() AS spans, min(start_ns) AS first, max(start_ns) AS last, ${figureStatesOf(request, weighed)}
           FROM ${spans} GROUP BY resource_id
         ) AS groups ${joinResources}
       ) GROUP BY what, value ORDER BY requests DESC, spans DESC, value LIMIT ${maxInstances} BY what`,

@@ -1,6 +1,7 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import { decodeFigures, figuresOf, inWindow, timesMakeSense, windowParams } from '../questions/spans.ts'
+import { decodeFigures, figuresOf, inWindow, timeOfSpans, windowParams } from '../questions/spans.ts'
+import { isWeighed } from '../questions/weighed.ts'
 import type { ServiceQueuesAnswer } from '../types.ts'
 
 const maxQueues = 500
@@ -16,11 +17,12 @@ const operation = `transform(multiIf(
 
 /** The topics and queues that a service sends to and takes from, by operation, those that take most time together first. */
 export async function serviceQueues(asker: Asker, window: TimeWindow, service: string): Promise<ServiceQueuesAnswer> {
+  const weighed = await isWeighed(asker, window)
   const rows = await all(asker, {
     name: 'service_queues',
     // The spans for which topology has a node of a queue.
     sql: `SELECT messaging_system, messaging_destination, ${operation} AS operation,
-        sumIf(toFloat64(duration_ns), ${timesMakeSense}) AS total, ${figuresOf('true')},
+        ${timeOfSpans('true', weighed)} AS total, ${figuresOf('true', weighed)},
         lower(hex(argMax(trace_id, duration_ns)))
       FROM spans WHERE ${inWindow} AND service = {service:String}
         AND (kind IN (3, 4) AND db_system = '' AND (messaging_system != '' OR messaging_destination != '')
@@ -35,7 +37,7 @@ export async function serviceQueues(asker: Asker, window: TimeWindow, service: s
       operation: String(row[2]),
       totalNanos: Number(row[3]),
       ...decodeFigures(row, 4, window),
-      slowestTraceId: String(row[8]),
+      slowestTraceId: String(row[9]),
     }),
   })
   return { ...windowParams(window), service, queues: rows.slice(0, maxQueues), more: rows.length > maxQueues }

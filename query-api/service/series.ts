@@ -3,8 +3,9 @@ import { startsIn } from '../../rollup/calls.ts'
 import { all, type Asker } from '../questions/ask.ts'
 import { type Folding, foldingOf, toldAs } from '../questions/proxies.ts'
 import { approximately, figuresOfSums, type Pieces, piecesOf, sumsOf } from '../questions/rolled.ts'
-import { decodeFigures, figuresOf, inWindow, requestsOf, timesMakeSense, windowParams } from '../questions/spans.ts'
+import { decodeFigures, figuresOf, inWindow, requestsOf, timeOfSpans, windowParams } from '../questions/spans.ts'
 import { stepLength, Steps } from '../questions/steps.ts'
+import { isWeighed } from '../questions/weighed.ts'
 import type { Proxies, ServiceAnswer } from '../types.ts'
 
 /** As many as can be told apart in charts side by side. */
@@ -25,9 +26,10 @@ export async function serviceSeries(
   const steps = pieces ? wide.steps : Steps.over(window, stepLength(window, mostSteps))
   const whole = pieces ? wide.window : steps.window
   const folding = await foldingOf(asker, whole, pieces, proxies)
+  const weighed = pieces === undefined && (await isWeighed(asker, whole))
   const rows = await all(asker, {
     name: 'service_series',
-    sql: `${pieces ? fromSums(pieces, wide, folding) : fromSpans(steps, whole, folding)} GROUP BY step ORDER BY step`,
+    sql: `${pieces ? fromSums(pieces, wide, folding) : fromSpans(steps, whole, folding, weighed)} GROUP BY step ORDER BY step`,
     params: { ...windowParams(whole), ...folding?.params, services: folding?.namesOf(service) ?? [service] },
     maxRows: steps.count,
     decode: (row) => ({
@@ -50,6 +52,7 @@ export async function serviceSeries(
     spans: each((row) => row?.spans ?? 0),
     requests: each((row) => row?.requests ?? 0),
     errors: each((row) => row?.errors ?? 0),
+    ...(rows.some(({ kept }) => kept !== undefined) ? { kept: each((row) => row?.kept ?? row?.requests ?? 0) } : {}),
     p50: each((row) => row?.p50 ?? null),
     p90: each((row) => row?.p90 ?? null),
     p99: each((row) => row?.p99 ?? null),
@@ -59,10 +62,10 @@ export async function serviceSeries(
 
 const ofService = 'service IN {services:Array(String)}'
 
-const fromSpans = (steps: Steps, window: TimeWindow, folding: Folding | undefined): string => {
+const fromSpans = (steps: Steps, window: TimeWindow, folding: Folding | undefined, weighed: boolean): string => {
   const { spans, request } = requestsOf(`${inWindow} AND ${ofService}`, folding?.request(startsIn([window]), ofService))
-  return `SELECT ${steps.sql} AS step, count(), sumIf(toFloat64(duration_ns), ${request} AND ${timesMakeSense}),
-    ${figuresOf(request)} FROM ${spans}`
+  return `SELECT ${steps.sql} AS step, count(), ${timeOfSpans(request, weighed)},
+    ${figuresOf(request, weighed)} FROM ${spans}`
 }
 
 interface WideSteps {

@@ -1,13 +1,7 @@
 import type { TimeWindow } from '../http/times.ts'
 import { all, type Asker } from '../questions/ask.ts'
-import {
-  databaseInstance,
-  decodeFigures,
-  figuresOf,
-  inWindow,
-  timesMakeSense,
-  windowParams,
-} from '../questions/spans.ts'
+import { databaseInstance, decodeFigures, figuresOf, inWindow, timeOfSpans, windowParams } from '../questions/spans.ts'
+import { isWeighed } from '../questions/weighed.ts'
 import type { ServiceStatementsAnswer } from '../types.ts'
 
 const maxStatements = 500
@@ -27,10 +21,11 @@ export async function serviceStatements(
   window: TimeWindow,
   service: string,
 ): Promise<ServiceStatementsAnswer> {
+  const weighed = await isWeighed(asker, window)
   const rows = await all(asker, {
     name: 'service_statements',
     sql: `SELECT db_system, ${databaseInstance()} AS instance, ${statement} AS text,
-        sumIf(toFloat64(duration_ns), ${timesMakeSense}) AS total, ${figuresOf('true')},
+        ${timeOfSpans('true', weighed)} AS total, ${figuresOf('true', weighed)},
         lower(hex(argMax(trace_id, duration_ns))), any(name)
       FROM spans WHERE ${inWindow} AND service = {service:String} AND db_system != '' AND kind IN (3, 4)
       GROUP BY db_system, instance, text ORDER BY total DESC, text LIMIT ${maxStatements + 1}`,
@@ -42,8 +37,8 @@ export async function serviceStatements(
       statement: String(row[2]),
       totalNanos: Number(row[3]),
       ...decodeFigures(row, 4, window),
-      slowestTraceId: String(row[8]),
-      operation: String(row[9]),
+      slowestTraceId: String(row[9]),
+      operation: String(row[10]),
     }),
   })
   return {

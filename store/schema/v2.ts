@@ -1,5 +1,12 @@
+import { adjustedCount } from './words.ts'
+
 /**
- * Version 2 of the schema: sums over time, for wide windows. Whatever stands in them can be made again from `spans`.
+ * Version 2 of the schema: what each span stands for, and sums over time, for wide windows.
+ *
+ * `spans.adjusted_count` is reckoned by ClickHouse from the tracestate. The index answers whether a window has spans that
+ * stand for more than themselves, without reading any.
+ *
+ * Whatever stands in them can be made again from `spans`.
  *
  * `rollups` holds rows of four subjects, for minutes and for hours (`seconds` 60 and 3600, beginning at `start`):
  * - `service`: the spans of a service, and the requests among them;
@@ -17,6 +24,9 @@
  * not stale has their `pass`, and an hour only while no slot in it has a newer one. A stale mark says that spans have come
  * which its rows do not know: the spans themselves answer for it. Rows and mark of one pass are one part.
  *
+ * `requests`, `errors`, `measured`, `total_ns` and `durations` count each span for as many as it stands for (`adjusted_count`);
+ * `kept` counts the requests that are stored, as `spans` and `span_errors` count spans.
+ *
  * `durations` counts the requests (calls) with times that make sense by bucket: of b are those in (1.02…^(b-1), 1.02…^b] ns,
  * see rollup/buckets.ts. `total_ns` is the sum of the same.
  *
@@ -25,6 +35,8 @@
  * have no mark had no span then.
  */
 export const statements: readonly string[] = [
+  `ALTER TABLE spans ADD COLUMN IF NOT EXISTS adjusted_count Float32 DEFAULT ${adjustedCount}`,
+  'ALTER TABLE spans ADD INDEX IF NOT EXISTS idx_adjusted_count adjusted_count TYPE minmax GRANULARITY 1',
   `CREATE TABLE IF NOT EXISTS rollups (
   tenant LowCardinality(String),
   subject Enum8('mark' = 0, 'service' = 1, 'operation' = 2, 'call' = 3),
@@ -38,11 +50,12 @@ export const statements: readonly string[] = [
   stale Bool,
   spans UInt64,
   span_errors UInt64,
-  requests UInt64,
-  errors UInt64,
-  measured UInt64,
+  requests Float64,
+  errors Float64,
+  measured Float64,
   total_ns Float64,
-  durations Map(UInt16, UInt64)
+  kept UInt64,
+  durations Map(UInt16, Float64)
 ) ENGINE = ReplacingMergeTree(pass)
 PARTITION BY toDate(start)
 ORDER BY (tenant, subject, seconds, service, start, name, target, place)

@@ -9,9 +9,10 @@ import { DataTable } from '../design/DataTable.tsx'
 import { Figure } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { RequestCount } from '../frame/Estimated.tsx'
 import { shownName } from '../frame/names.ts'
 import { carried, changed, type Search } from '../frame/search.ts'
-import { count, duration, share } from '../numbers/format.ts'
+import { duration, share } from '../numbers/format.ts'
 import { rangeToUrl } from '../time/range.ts'
 import { quoted } from '../traces/filter.ts'
 import { changesOf, type Change } from './changes.ts'
@@ -238,7 +239,7 @@ function columnsOf(
         </span>
       ),
     },
-    figure('requests', 'Requests', ({ requests }) => <Figure shown={count(requests)} />),
+    figure('requests', 'Requests', (side) => <RequestCount {...side} />),
     figure('errors', 'Errors', ({ errors, requests }) => <Figure shown={share(errors, requests)} />),
     figure('p50', 'p50', ({ p50 }) => (p50 === null ? '–' : <Figure shown={duration(p50)} />)),
     figure('p99', 'p99', ({ p99 }) => (p99 === null ? '–' : <Figure shown={duration(p99)} />)),

@@ -15,6 +15,7 @@ import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { shownName } from '../frame/names.ts'
 import { carried, changed, type Search } from '../frame/search.ts'
+import { RequestCount } from '../frame/Estimated.tsx'
 import { ProxySwitch } from '../frame/ProxySwitch.tsx'
 import { TwiceTheTime } from '../frame/TwiceTheTime.tsx'
 import { useTitle } from '../frame/useTitle.ts'
@@ -138,7 +139,10 @@ function Head({ name, answer }: { name: string; answer: ServiceAnswer | undefine
       {answer !== undefined && (
         <dl className="service-facts">
           <Fact label="Requests">
-            <Figure shown={count(requests)} />
+            <RequestCount
+              requests={requests}
+              {...(answer.kept ? { kept: answer.kept.reduce((a, b) => a + b, 0) } : {})}
+            />
           </Fact>
           <Fact label="Rate">
             <Figure shown={rate(requests / seconds)} />

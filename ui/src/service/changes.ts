@@ -45,6 +45,9 @@ export function changesOf(a: ReadonlyMap<string, RequestFigures>, b: ReadonlyMap
     )
 }
 
+/** Of how many something is known: of requests that sampling left out nothing is. */
+const seen = ({ requests, kept }: RequestFigures): number => kept ?? requests
+
 const most = ({ a, b }: Change): number => Math.max(a?.requests ?? 0, b?.requests ?? 0)
 
 /** The median, else the slowest, where they changed by more than is to be expected. */
@@ -52,7 +55,7 @@ function durationsOf(a: RequestFigures | undefined, b: RequestFigures | undefine
   if (a === undefined || b === undefined) return undefined
   for (const of of ['p50', 'p99'] as const) {
     const [now, was] = [Number(a[of] ?? 0), Number(b[of] ?? 0)]
-    const enough = Math.min(a.requests, b.requests) >= noticed[of].requests
+    const enough = Math.min(seen(a), seen(b)) >= noticed[of].requests
     const more = was === 0 || now === 0 ? 0 : now / was - 1
     // A factor either way: half as long again is as much as two thirds of it.
     if (enough && Math.abs(Math.log1p(more)) > Math.log1p(noticed[of].more)) return { of, more }
@@ -67,8 +70,8 @@ function verdictOf(
 ): Verdict {
   if (b === undefined || b.requests === 0) return 'new'
   if (a === undefined || a.requests === 0) return 'gone'
-  if (a.requests < few || b.requests < few) return 'too few to tell'
-  const [least, most] = differenceOfShares(a.errors, a.requests, b.errors, b.requests)
+  if (seen(a) < few || seen(b) < few) return 'too few to tell'
+  const [least, most] = differenceOfShares(a.errors / a.requests, seen(a), b.errors / b.requests, seen(b))
   if (least > 0) return 'fails more'
   if (most < 0) return 'fails less'
   if (durations !== undefined) return durations.more > 0 ? 'slower' : 'faster'
@@ -79,8 +82,8 @@ function verdictOf(
  * The interval that the difference of two shares lies in with 99 % (Agresti and Caffo, "Simple and Effective Confidence
  * Intervals for Proportions and Differences of Proportions", The American Statistician 54, 2000).
  */
-function differenceOfShares(hits: number, of: number, otherHits: number, ofOther: number): [number, number] {
-  const [p, q] = [(hits + 1) / (of + 2), (otherHits + 1) / (ofOther + 2)]
+function differenceOfShares(share: number, of: number, other: number, ofOther: number): [number, number] {
+  const [p, q] = [(share * of + 1) / (of + 2), (other * ofOther + 1) / (ofOther + 2)]
   const wide = 2.576 * Math.sqrt((p * (1 - p)) / (of + 2) + (q * (1 - q)) / (ofOther + 2))
   return [p - q - wide, p - q + wide]
 }

@@ -11,6 +11,7 @@ import { SortHead } from '../design/SortHead.tsx'
 import { Answer, Empty } from '../design/State.tsx'
 import { useRows } from '../design/useRows.ts'
 import { Approximately } from '../frame/Approximately.tsx'
+import { Estimated, RequestCount } from '../frame/Estimated.tsx'
 import { ProxySwitch } from '../frame/ProxySwitch.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
@@ -93,6 +94,7 @@ export function ServicesPage() {
             (filter === '' ? `${services.length} in this time range` : `${lines.length} of ${services.length}`)}
         </span>
         <Approximately of={data} />
+        <Estimated of={data?.services} />
         <ProxySwitch of={data} />
       </div>
       <div className="services-answer">
@@ -262,7 +264,7 @@ function Cells(props: {
         )}
       </span>
       <Cell none={idle}>
-        <Figure shown={count(row.requests)} />
+        <RequestCount {...row} />
       </Cell>
       <Cell none={idle}>{idle ? '–' : <Figure shown={rate(row.rate)} />}</Cell>
       <Cell none={row.errors === 0}>

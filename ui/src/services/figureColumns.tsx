@@ -2,7 +2,8 @@ import type { CSSProperties } from 'react'
 import type { RequestFigures } from '../../../query-api/types.ts'
 import { ErrorFigure, Figure, Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
-import { count, duration, rate, share } from '../numbers/format.ts'
+import { RequestCount } from '../frame/Estimated.tsx'
+import { duration, rate, share } from '../numbers/format.ts'
 
 /** Columns of what is told of a set of requests; `requests`: what they are called. */
 export const figureColumns = (requests = 'Requests'): TableColumn<RequestFigures>[] => [
@@ -12,7 +13,7 @@ export const figureColumns = (requests = 'Requests'): TableColumn<RequestFigures
     width: 'minmax(var(--col-figure), 1fr)',
     number: true,
     sort: (row) => row.requests,
-    cell: (row) => <Figure shown={count(row.requests)} />,
+    cell: (row) => <RequestCount {...row} />,
   },
   {
     id: 'rate',

@@ -2,6 +2,7 @@ import { Link, useSearch } from '@tanstack/react-router'
 import type { RequestFigures, ServiceGroup } from '../../../query-api/types.ts'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
+import { RequestCount } from '../frame/Estimated.tsx'
 import { shownName } from '../frame/names.ts'
 import { carried } from '../frame/search.ts'
 import { count, duration, rate, share, text } from '../numbers/format.ts'
@@ -95,7 +96,6 @@ export function NodePanel(props: {
 
 function Figures({ figures }: { figures: RequestFigures }) {
   const rows = [
-    ['Requests', count(figures.requests)],
     ['Rate', rate(figures.rate)],
     ['Errors', share(figures.errors, figures.requests)],
     ['p50', figures.p50 === null ? undefined : duration(figures.p50)],
@@ -104,6 +104,12 @@ function Figures({ figures }: { figures: RequestFigures }) {
   ] as const
   return (
     <dl className="panel-figures">
+      <div>
+        <dt>Requests</dt>
+        <dd>
+          <RequestCount {...figures} />
+        </dd>
+      </div>
       {rows.map(([name, shown]) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -9,6 +9,7 @@ import { Choice } from '../design/Choice.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { Answer, Empty } from '../design/State.tsx'
 import { Approximately } from '../frame/Approximately.tsx'
+import { Estimated } from '../frame/Estimated.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { part } from '../frame/part.ts'
@@ -156,6 +157,7 @@ export function TopologyPage() {
             `${sizeText(many, drawn?.edges.length ?? 0)}${focus === undefined ? '' : ' around this one'}${data.more ? '; the busiest, more exist' : ''}`}
         </span>
         <Approximately of={data} />
+        <Estimated of={data?.nodes.filter(({ type }) => type === 'service')} />
         <ProxySwitch of={data} />
       </div>
       {search.q !== undefined && (

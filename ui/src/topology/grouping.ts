@@ -81,5 +81,8 @@ function added(parts: readonly RequestFigures[]): RequestFigures & { readonly me
     p90: highest('p90'),
     p99: highest('p99'),
     merged: parts.length,
+    ...(parts.some(({ kept }) => kept !== undefined)
+      ? { kept: parts.reduce((all, { kept, requests }) => all + (kept ?? requests), 0) }
+      : {}),
   }
 }

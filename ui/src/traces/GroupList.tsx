@@ -6,6 +6,7 @@ import { DataTable } from '../design/DataTable.tsx'
 import { Swatch } from '../design/Figure.tsx'
 import type { TableColumn } from '../design/table.ts'
 import { useClock } from '../frame/clock.tsx'
+import { Estimated } from '../frame/Estimated.tsx'
 import { changed } from '../frame/search.ts'
 import { useSort } from '../frame/useSort.ts'
 import { count, text } from '../numbers/format.ts'
@@ -58,6 +59,7 @@ function Found({ answer }: { answer: GroupsAnswer }) {
           value={by}
           onPick={(field) => void navigate({ to: '.', search: changed(search, { by: field }) })}
         />
+        <Estimated of={groups} what="spans" />
         <Download name="groups" rows={answer.groups} columns={downloadColumns} />
       </div>
       {groups.length === 0 ? (

@@ -13,6 +13,20 @@ export interface When {
   readonly hit?: string
   /** Those are few (hundreds of thousands): the other side of their calls is looked up before anything is joined. */
   readonly isRare?: boolean
+  /** Calls of hosts that ended later (ns) are left out (`settledHosts`). */
+  readonly hostsUntil?: bigint
+}
+
+/** How long the span of who answered a call may be on its way after the call's own, in ns: senders collect for 5 s. */
+const underWayNanos = 10_000_000_000n
+
+/**
+ * For a window up to `end` that is asked for at `now`: which calls of hosts are such for sure. Of later ones the span of who
+ * answered may be still to come, and a service would stand there for some seconds as the address under which it is called.
+ */
+export function settledHosts(end: bigint, now: bigint): Pick<When, 'hostsUntil'> {
+  const hostsUntil = now - underWayNanos
+  return end > hostsUntil ? { hostsUntil } : {}
 }
 
 /**
@@ -71,6 +85,10 @@ const hostOf = (of: string, url: string): string =>
   `multiIf(${of}peer_service != '', ${of}peer_service, ${of}server_address != '', ${of}server_address, ${url})`
 /** The same of one row of `spans`. */
 export const externalHost = (withProxies = false): string => hostOf('', urlHost(withProxies))
+
+/** What stands after another condition: the call is one that `hostsUntil` leaves. `of`: a table's name and a dot. */
+export const endedBy = ({ hostsUntil }: Pick<When, 'hostsUntil'>, of = ''): string =>
+  hostsUntil === undefined ? '' : ` AND ${of}start_ns + ${of}duration_ns <= ${hostsUntil}`
 
 const hitOf = ({ hit }: When): string => hit ?? '1'
 
@@ -170,7 +188,7 @@ export const callsOf = (when: When, withProxies = false): string => `SELECT call
   ) AS callee ON caller.key = callee.key
   WHERE (caller.hit OR callee.hit) AND if(caller.client,
     if(callee.matched, NOT by_url, db_system != '' OR messaging_system != '' OR messaging_destination != ''
-      OR server_address != '' OR peer_service != '' OR url_host != ''),
+      OR (server_address != '' OR peer_service != '' OR url_host != '')${endedBy(when, 'caller.')}),
     callee.matched AND callee.inside AND caller.service != callee.service)`
 
 /**

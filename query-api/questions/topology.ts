@@ -8,7 +8,17 @@ import type {
   TopologyEdge,
   TopologyNode,
 } from '../types.ts'
-import { callsOf, consumedOf, hostVia, marginNanos, sidesAsWritten, startsIn, type When } from '../../rollup/calls.ts'
+import { nowNanos } from '../../base/clock.ts'
+import {
+  callsOf,
+  consumedOf,
+  hostVia,
+  marginNanos,
+  settledHosts,
+  sidesAsWritten,
+  startsIn,
+  type When,
+} from '../../rollup/calls.ts'
 import { callSums, sumsOfCalls } from '../../rollup/sums.ts'
 import { all, type Asker } from './ask.ts'
 import type { Condition } from './filters.ts'
@@ -45,7 +55,8 @@ interface Calls extends RequestFigures {
  * calls of which either side matches. Services are there also when they call nobody; databases, topics
  * and hosts when a client span without a server span names them; topics also when a CONSUMER span names them, with an
  * edge to its service. With `service`, only that one, its neighbours, and the edges between it and them. Wide windows
- * without a filter come from sums. Proxies' spans are folded into their applications' (docs/proxies.md).
+ * without a filter come from sums. A call of a host that ended in the last seconds is not told yet (`settledHosts`).
+ * Proxies' spans are folded into their applications' (docs/proxies.md).
  *
  * @param mostRare so many spans that match are looked up before anything is joined (`When.isRare`)
  */
@@ -129,17 +140,19 @@ async function callsMade(
   },
 ): Promise<Calls[]> {
   const { from: marginFrom, to: marginTo } = aroundParams(window, marginNanos)
+  const settled = settledHosts(window.end, nowNanos())
   const when: When = {
     inside: `(${inWindow})`,
     near: 'tenant = {tenant:String} AND start_ns >= {marginFrom:UInt64} AND start_ns < {marginTo:UInt64}',
     ...(filter ? { hit: `(${filter.sql})`, isRare } : {}),
+    ...settled,
   }
   const weighed = pieces === undefined && (await isWeighed(asker, window))
   return all(asker, {
     name: 'topology_calls',
     // A place once more with all of its callers together.
     sql: `SELECT if(summed, '', source) AS source, target, place, summed, ${pieces ? figuresOfSums : mergedFigures(weighed)}, sum(total_ns)
-      FROM ${pieces ? keptCalls(pieces, folding) : `(${exactCalls(when, folding, weighed)})`}
+      FROM ${pieces ? keptCalls(pieces, folding, settled) : `(${exactCalls(when, folding, weighed)})`}
       ARRAY JOIN if(place = '' OR target != '', [0], [0, 1]) AS summed
       GROUP BY source, target, place, summed ORDER BY requests DESC, source, target, place LIMIT ${maxEdges + 1}
       SETTINGS ${sidesAsWritten}`,
@@ -164,7 +177,7 @@ const exactCalls = (
   FROM ${folded(`${callsOf(when, folding !== undefined)} UNION ALL ${consumedOf(when, folding !== undefined)}`, folding)}
   GROUP BY source, target, place`
 
-function keptCalls(pieces: Pieces, folding: Folding | undefined): string {
+function keptCalls(pieces: Pieces, folding: Folding | undefined, settled: Pick<When, 'hostsUntil'>): string {
   const sums = `target, place, ${callSums.join(', ')}, durations`
   const [name, via] = folding === undefined ? ['', ''] : [', name AS via', ', via']
   const keys = { source: 'source', target: 'target', place: 'place', ...(folding === undefined ? {} : { via: 'via' }) }
@@ -172,7 +185,7 @@ function keptCalls(pieces: Pieces, folding: Folding | undefined): string {
     `SELECT service AS source, ${sums}${name} FROM rollups
     WHERE subject = 'call' AND ${pieces.kept}${folding === undefined ? ` AND name != '${hostVia}'` : ''}
     UNION ALL
-    SELECT source, ${sums}${via} FROM (${sumsOfCalls(keys, startsIn(pieces.raw), folding !== undefined)})`,
+    SELECT source, ${sums}${via} FROM (${sumsOfCalls(keys, { ...startsIn(pieces.raw), ...settled }, folding !== undefined)})`,
     folding,
   )
 }

@@ -1,4 +1,5 @@
-import { externalHost, isCallee, keyOf, marginNanos } from '../../rollup/calls.ts'
+import { nowNanos } from '../../base/clock.ts'
+import { endedBy, externalHost, isCallee, keyOf, marginNanos, settledHosts } from '../../rollup/calls.ts'
 import type { TimeWindow } from '../http/times.ts'
 import { isProxy } from '../../store/schema/words.ts'
 import { all, type Asker } from '../questions/ask.ts'
@@ -35,7 +36,7 @@ export async function serviceHosts(
 ): Promise<ServiceHostsAnswer> {
   const folding = await foldingOf(asker, window, undefined, proxies)
   const host = externalHost(folding !== undefined)
-  const named = namedOf(host)
+  const named = `${namedOf(host)}${endedBy(settledHosts(window.end, nowNanos()))}`
   const services = folding?.namesOf(service) ?? [service]
   const told =
     folding === undefined

@@ -3,6 +3,7 @@ import type { Asker } from '../questions/ask.ts'
 import {
   dataLength,
   dataStart,
+  insertSpans,
   openFilled,
   randomData,
   rowOf,
@@ -247,6 +248,34 @@ test('hosts that answered with no span of their own, named as in topology', asyn
       new Map(made),
     )
   }
+})
+
+test('a call whose callee may still be on its way is not told as one of a host yet', async () => {
+  const now = BigInt(Date.now()) * 1_000_000n
+  const start = now - 60_000_000_000n
+  const lasting = (id: number, seconds: bigint, attributes: Readonly<Record<string, string>>): TestSpan => ({
+    ...carrying(id, 3, seconds * 1_000_000_000n, attributes),
+    service: 'live',
+    start,
+  })
+  const called = lasting(44, 59n, { 'server.address': '10.0.0.9' })
+  await insertSpans(store, [
+    lasting(40, 30n, { 'server.address': 'api.example' }),
+    lasting(41, 59n, { 'server.address': '10.0.0.7' }),
+    lasting(42, 59n, { 'url.full': 'http://10.0.0.8/a' }),
+    lasting(43, 59n, { 'db.system.name': 'redis', 'server.address': '10.0.0.9' }),
+    called,
+    { ...called, id: 45, parent: 44, service: 'inside', kind: 2, attributes: {} },
+  ])
+  const live = { start, end: now + 60_000_000_000n }
+  const { edges } = await topology(asker, live, 'live')
+  expect(edges.map(({ target }) => target).toSorted()).toEqual([
+    'database:redis/10.0.0.9',
+    'external:api.example',
+    'service:inside',
+  ])
+  const { hosts } = await serviceHosts(asker, live, 'live')
+  expect(hosts.map(({ host }) => host)).toEqual(['api.example'])
 })
 
 test('exceptions by type and place in the stack', async () => {

@@ -67,29 +67,47 @@ function asDouble(value: string): string | undefined {
 }
 
 /**
- * The span's own value: alternatives, one for each place where it can lie, over all its names. Each names the value by
- * itself (`has(mapValues(…))`), so that the bloom filter on a map's values can leave out granules.
+ * The span's own value: alternatives, one for each place where it can lie, over all its names.
  */
 export function spanAlternatives({ key, value }: AttributeFilter, prefix: string): Condition[] {
   const { bound, params: named } = bindNames(key, prefix)
   const [int, double] = [asInt(value), asDouble(value)]
   const alternatives: Condition[] = []
-  /** `same` tells of a map's value under one name whether it is the one asked for. */
-  const add = (map: string, params: Condition['params'], same: (at: string) => string, present = 'true'): void => {
-    alternatives.push({ sql: `(${present} AND ${heldIn(map, bound, same)})`, params: { ...named, ...params } })
+  const add = (sql: string, params: Condition['params']): void => {
+    alternatives.push({ sql, params: { ...named, ...params } })
   }
   const [text, whole, real] = [`{${prefix}_value:String}`, `{${prefix}_int:Int64}`, `{${prefix}_double:Float64}`]
   const textParam = { [`${prefix}_value`]: value }
-  add('attributes_string', textParam, (at) => `${at} = ${text}`, `has(mapValues(attributes_string), ${text})`)
+  add(equalIn('attributes_string', bound, text, value === ''), textParam)
   if (int !== undefined) {
-    const intParam = { [`${prefix}_int`]: int }
-    add('attributes_int', intParam, (at) => `${at} = ${whole}`, `has(mapValues(attributes_int), ${whole})`)
+    add(equalIn('attributes_int', bound, whole, int === '0'), { [`${prefix}_int`]: int })
   }
-  if (double === 'nan') add('attributes_double', {}, (at) => `isNaN(${at})`)
-  else if (double !== undefined) add('attributes_double', { [`${prefix}_double`]: double }, (at) => `${at} = ${real}`)
-  if (value === 'true') add('attributes_bool', {}, (at) => at)
-  if (value === 'false') add('attributes_bool', {}, (at) => `NOT ${at}`)
-  if (value.startsWith('{')) add('attributes_other', textParam, (at) => `${at} = ${text}`)
+  const held = (map: string, holds: (at: string) => string) => heldIn(map, bound, holds)
+  if (double === 'nan')
+    add(
+      held('attributes_double', (at) => `isNaN(${at})`),
+      {},
+    )
+  else if (double !== undefined)
+    add(
+      held('attributes_double', (at) => `${at} = ${real}`),
+      { [`${prefix}_double`]: double },
+    )
+  if (value === 'true')
+    add(
+      held('attributes_bool', (at) => at),
+      {},
+    )
+  if (value === 'false')
+    add(
+      held('attributes_bool', (at) => `NOT ${at}`),
+      {},
+    )
+  if (value.startsWith('{'))
+    add(
+      held('attributes_other', (at) => `${at} = ${text}`),
+      textParam,
+    )
   const place = promotedPlace(key)
   const of = promoted[place]
   if (of?.type === 'string') {
@@ -113,6 +131,17 @@ function bindNames(
 /** A map has a value under one of the names (as they are bound) for which a condition holds. */
 export const heldIn = (map: string, bound: readonly string[], holds: (at: string) => string): string =>
   `(${bound.map((name) => `(mapContains(${map}, ${name}) AND ${holds(`${map}[${name}]`)})`).join(' OR ')})`
+
+/**
+ * A map has a value under one of the names (as they are bound). The bloom filter on the map's values leaves out granules.
+ *
+ * @param isDefault it is what a map gives for a name that it has not: then the names are read, too (of four million spans
+ *   120 ms of CPU instead of none)
+ */
+export const equalIn = (map: string, bound: readonly string[], value: string, isDefault: boolean): string =>
+  isDefault
+    ? heldIn(map, bound, (at) => `${at} = ${value}`)
+    : `(${bound.map((name) => `${map}[${name}] = ${value}`).join(' OR ')})`
 
 /** The maps that a span's attributes lie in, by their types. */
 export const attributeMaps = {

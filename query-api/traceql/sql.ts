@@ -1,5 +1,5 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import { heldIn, keyHeld, namesOf, promotedPlace, resourcesWhere, wasMoved } from '../questions/filters.ts'
+import { equalIn, heldIn, keyHeld, namesOf, promotedPlace, resourcesWhere, wasMoved } from '../questions/filters.ts'
 import { branchesOf } from '../questions/search-condition.ts'
 import { around, inWindow, statusCodes, timesMakeSense } from '../questions/spans.ts'
 import { TraceqlError } from './error.ts'
@@ -166,34 +166,37 @@ export class Conditions {
     }
   }
 
-  /** One for each place where it can lie. An equality names the value by itself, for the indexes on the maps' values. */
+  /** One for each place where it can lie. */
   #ofSpan(key: string, operator: Comparison, literal: Literal): string[] {
     const names = this.names(key)
     const at = promotedPlace(key)
     const of = promoted[at]
-    const inMap = (map: string, value: string, indexed: boolean): string => {
-      const held = heldIn(map, names, (at) => compared(at, operator, value))
-      return indexed && operator === '=' ? `(has(mapValues(${map}), ${value}) AND ${held})` : held
-    }
+    const inMap = (map: string, value: string, isDefault: boolean): string =>
+      operator === '='
+        ? equalIn(map, names, value, isDefault)
+        : heldIn(map, names, (at) => compared(at, operator, value))
     const column = (value: string): string[] =>
       of === undefined ? [] : [`(${wasMoved(at)} AND ${compared(of.column, operator, value)})`]
     switch (literal.type) {
       case 'string': {
         const value = this.bind(literal.value, 'String')
-        return [inMap('attributes_string', value, true), ...(of?.type === 'string' ? column(value) : [])]
+        return [
+          inMap('attributes_string', value, literal.value === ''),
+          ...(of?.type === 'string' ? column(value) : []),
+        ]
       }
       case 'int':
       case 'duration':
       case 'float': {
         const value = this.#bindNumber(literal)
         return [
-          inMap('attributes_int', value, value.endsWith(':Int64}')),
-          inMap('attributes_double', value, false),
+          inMap('attributes_int', value, Number(literal.value) === 0),
+          inMap('attributes_double', value, Number(literal.value) === 0),
           ...(of?.type === 'int' ? column(value) : []),
         ]
       }
       case 'bool':
-        return [inMap('attributes_bool', String(literal.value), false)]
+        return [inMap('attributes_bool', String(literal.value), !literal.value)]
       default:
         return []
     }

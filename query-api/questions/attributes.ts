@@ -2,7 +2,8 @@ import { promoted } from '../../store/schema/promoted.ts'
 import type { TimeWindow } from '../http/times.ts'
 import type { AttributeKey, AttributeKeysAnswer, AttributeValuesAnswer } from '../types.ts'
 import { all, type Asker } from './ask.ts'
-import { attributeMaps, namesOf, promotedPlace, wasMoved, type AttributeFilter } from './filters.ts'
+import { attributeMaps, wasMoved, type AttributeFilter } from './filters.ts'
+import { namesOf, promotedPlace } from './renamed.ts'
 import { inWindow, windowParams } from './spans.ts'
 
 /** Spans that are looked at for suggestions: enough to see every key in use, and quick over any window. */

@@ -1,5 +1,6 @@
 import { AppError } from '../../base/errors.ts'
 import { promoted } from '../../store/schema/promoted.ts'
+import { namesOf, promotedPlace } from './renamed.ts'
 
 /** `key=value` of the search: what must hold of a span. */
 export interface AttributeFilter {
@@ -31,14 +32,6 @@ export interface Condition {
   readonly sql: string
   readonly params: Readonly<Record<string, string>>
 }
-
-/** All names under which the attribute is sent: both generations of a promoted one. */
-export function namesOf(key: string): readonly string[] {
-  return promotedPlace(key) < 0 ? [key] : (promoted[promotedPlace(key)]?.names ?? [key])
-}
-/** Place in `promoted` of the attribute, under either of its names; -1 for none. */
-export const promotedPlace = (key: string): number =>
-  promoted.findIndex(({ names }) => (names as readonly string[]).includes(key))
 
 const numeric = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/
 const minInt64 = -(2n ** 63n)

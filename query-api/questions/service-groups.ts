@@ -1,7 +1,7 @@
 import type { TimeWindow } from '../http/times.ts'
 import type { ServiceGroupsAnswer } from '../types.ts'
 import { all, type Asker } from './ask.ts'
-import { namesOf } from './filters.ts'
+import { namesOf } from './renamed.ts'
 import { inWindow, joinResources, windowParams } from './spans.ts'
 
 const maxServices = 10_000

@@ -1,4 +1,4 @@
-import { namesOf } from '../questions/filters.ts'
+import { namesOf } from '../questions/renamed.ts'
 import type { Sent, TestResource, TestSpan } from '../questions/testing.ts'
 import type { Attribute, Comparison, Expression, Literal, Pipeline, Scalar, Spanset, Stage } from './syntax.ts'
 

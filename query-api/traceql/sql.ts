@@ -1,5 +1,6 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import { equalIn, heldIn, keyHeld, namesOf, promotedPlace, resourcesWhere, wasMoved } from '../questions/filters.ts'
+import { equalIn, heldIn, keyHeld, resourcesWhere, wasMoved } from '../questions/filters.ts'
+import { namesOf, promotedPlace } from '../questions/renamed.ts'
 import { branchesOf } from '../questions/search-condition.ts'
 import { around, inWindow, statusCodes, timesMakeSense } from '../questions/spans.ts'
 import { TraceqlError } from './error.ts'

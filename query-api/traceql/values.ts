@@ -1,5 +1,6 @@
 import { promoted } from '../../store/schema/promoted.ts'
-import { attributeMaps, promotedPlace, wasMoved } from '../questions/filters.ts'
+import { attributeMaps, wasMoved } from '../questions/filters.ts'
+import { promotedPlace } from '../questions/renamed.ts'
 import { around, joinResources, statusCodes } from '../questions/spans.ts'
 import type { TypedValue } from '../types.ts'
 import { TraceqlError } from './error.ts'

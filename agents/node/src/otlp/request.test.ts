@@ -112,7 +112,7 @@ test('what goes out is what was recorded, whatever it is', () => {
           String(BigInt(seconds) * 10n ** 9n + BigInt(nanoseconds))
         const decoded = sent as unknown as Record<string, unknown> & {
           attributes?: { key: string; value: Value }[]
-          events?: { name?: string; timeUnixNano: string; attributes?: { key: string; value: Value }[] }[]
+          events?: { name?: string; timeUnixNano?: string; attributes?: { key: string; value: Value }[] }[]
           links?: { traceId: unknown; spanId: unknown; attributes?: { key: string; value: Value }[] }[]
           status?: { code?: number; message?: string }
         }
@@ -121,13 +121,13 @@ test('what goes out is what was recorded, whatever it is', () => {
           parent: decoded['parentSpanId'] === undefined ? undefined : hex(decoded['parentSpanId']),
           name: decoded['name'] ?? '',
           kind: decoded['kind'],
-          start: decoded['startTimeUnixNano'],
-          end: decoded['endTimeUnixNano'],
+          start: decoded['startTimeUnixNano'] ?? '0',
+          end: decoded['endTimeUnixNano'] ?? '0',
           flags: decoded['flags'],
           attributes: attributesOf(decoded.attributes),
           events: (decoded.events ?? []).map((event) => [
             event.name ?? '',
-            event.timeUnixNano,
+            event.timeUnixNano ?? '0',
             attributesOf(event.attributes),
           ]),
           links: (decoded.links ?? []).map((link) => [

@@ -226,6 +226,28 @@ test('as one step, with the spans that stand out', async () => {
   })
 })
 
+test('of whole traces, too', async () => {
+  const text = '{ kind = server } > { kind = client } | count_over_time()'
+  const plain = '{ kind = client } | count_over_time()'
+  const { series } = await ask(text, Steps.one(window), 5)
+  const isServer = new Set(spans.filter(({ kind }) => kind === 2).map(({ trace, id }) => `${trace} ${id}`))
+  const seconds = ({ invalid, duration }: TestSpan): number => (invalid ? 0 : Number(duration) / 1e9)
+  const called = spans.filter(
+    ({ kind, trace, parent, id }) => kind === 3 && parent !== id && isServer.has(`${trace} ${parent}`),
+  )
+  const longest = called.reduce((a, b) => (seconds(b) > seconds(a) ? b : a))
+  expect(series[0]?.exemplars).toEqual([
+    {
+      traceId: traceIdOf(longest.trace),
+      spanId: spanIdOf(longest.id),
+      startTimeUnixNano: String(longest.start),
+      value: seconds(longest),
+    },
+  ])
+  expect((await ask(text, Steps.one(window))).series[0]?.exemplars).toEqual([])
+  expect((await ask(plain, Steps.one(window), 1)).series[0]?.exemplars).toHaveLength(1)
+})
+
 test('the edge of a step belongs to it', () => {
   const tens = Steps.over({ start: 5n, end: 31n }, 10n)
   expect([tens.count, tens.window, tens.end(0)]).toEqual([4, { start: 1n, end: 41n }, 10n])

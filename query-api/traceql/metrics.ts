@@ -11,7 +11,7 @@ import { best, filtered, Series, type Exemplar } from './series.ts'
 import { thatMatch } from './spans.ts'
 import { Conditions } from './sql.ts'
 import type { Field, OverTime, Pipeline, Query } from './syntax.ts'
-import { atOnce, maxCandidates, Trees } from './trees.ts'
+import { atOnce, maxCandidates, type Tree, Trees } from './trees.ts'
 import { keyOf, readValue, Values } from './values.ts'
 import { planOf, union } from './walk.ts'
 
@@ -58,7 +58,7 @@ export async function metrics(
   } else {
     let cells: readonly Cell[]
     if (where !== undefined) cells = await cellsOfSpans(asker, where, first, steps, exemplars > 0)
-    else ({ cells, cut } = await cellsOfTraces(asker, pipeline, first, steps))
+    else ({ cells, cut } = await cellsOfTraces(asker, pipeline, first, steps, exemplars > 0))
     if (cells.length > maxCells) {
       throw new TraceqlError(
         `more than ${maxCells} figures: take longer steps, or fewer fields to group by`,
@@ -117,8 +117,7 @@ async function cellsOfSpans(
           traceId: String(row[6]),
           spanId: String(row[7]),
           start: BigInt(String(row[8])),
-          // Of what is counted the duration.
-          value: Number(row[9]) / (asked.of === undefined ? 1e9 : scale),
+          value: exemplarValue(asked, Number(row[9])),
         },
       }),
     }),
@@ -132,6 +131,7 @@ async function cellsOfTraces(
   pipeline: Pipeline,
   asked: OverTime,
   steps: Steps,
+  exemplars: boolean,
 ): Promise<{ cells: Cell[]; cut: boolean }> {
   const plan = planOf(pipeline)
   const [firstNumber, firstGroup] = [plan.numbers.length, plan.groups.length]
@@ -143,7 +143,7 @@ async function cellsOfTraces(
   const trees = await Trees.open(asker, pipeline, wider, steps.window)
   const candidates = await trees.candidates('start_ns')
   const scale = scaleOf(asked.of)
-  const found = new Map<string, { step: number; by: Cell['by']; spans: number; numbers: number[] }>()
+  const found = new Map<string, Gathered>()
   for (let at = 0; at < candidates.length; at += atOnce) {
     for (const { trace, spansets } of await trees.look(candidates.slice(at, at + atOnce))) {
       for (const row of union(spansets)) {
@@ -157,20 +157,46 @@ async function cellsOfTraces(
         if (cell === undefined) found.set(key, (cell = { step, by, spans: 0, numbers: [] }))
         cell.spans++
         if (!Number.isNaN(number)) cell.numbers.push(number / scale)
+        if (exemplars) cell.exemplar = greater(cell.exemplar, exemplarOf(trace, row, asked, number))
       }
       if (found.size > maxCells) break
     }
   }
   const cells = [...found.values()]
     .filter(({ numbers }) => counts(asked) || numbers.length > 0)
-    .map(({ step, by, spans, numbers }) => ({
+    .map(({ step, by, spans, numbers, exemplar }) => ({
       step,
       by: withBucket(asked, by),
       spans,
       values: valuesOf(asked, spans, numbers),
+      ...(exemplar && { exemplar }),
     }))
   return { cells, cut: candidates.length === maxCandidates }
 }
+
+/** A cell while traces are looked at. */
+interface Gathered {
+  readonly step: number
+  readonly by: Cell['by']
+  spans: number
+  readonly numbers: number[]
+  exemplar?: Exemplar
+}
+
+function exemplarOf(trace: Tree, row: number, asked: OverTime, number: number): Exemplar {
+  return {
+    traceId: trace.traceId,
+    spanId: trace.spanIds[row] ?? '',
+    start: trace.starts[row] ?? 0n,
+    value: exemplarValue(asked, Number.isNaN(number) ? Number(trace.durations[row] ?? 0n) : number),
+  }
+}
+
+const greater = (a: Exemplar | undefined, b: Exemplar): Exemplar => (a !== undefined && a.value >= b.value ? a : b)
+
+/** Of what is counted the duration. */
+const exemplarValue = (asked: OverTime, value: number): number =>
+  value / (asked.of === undefined ? 1e9 : scaleOf(asked.of))
 
 const isHistogram = (asked: OverTime): boolean => asked.function === 'histogram_over_time'
 

@@ -1,12 +1,12 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ServicesAnswer, TraceAnswer, TracesAnswer } from '../query-api/types.ts'
+import { replaced } from './replaced.ts'
 import { eventually, type RunningWeft, startWeft } from './weft.ts'
 
 let weft: RunningWeft
@@ -17,7 +17,7 @@ beforeAll(async () => {
   weft = await startWeft()
   folder = await mkdtemp(join(tmpdir(), 'weft-agent-'))
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'lamp-shop', version: '7.1.0', private: true }))
-  await cp(fileURLToPath(new URL('programs/shop.cjs', import.meta.url)), join(folder, 'shop.cjs'))
+  await cp(fileURLToPath(new URL('programs/shop.cjs', import.meta.url)), join(folder, 'app.js'))
 }, 120_000)
 afterAll(async () => {
   program?.kill('SIGKILL')
@@ -26,18 +26,28 @@ afterAll(async () => {
 })
 
 test('the agent is installed from Weft itself, and a program is traced over either protocol', async () => {
-  const install = ['install', '--no-audit', '--no-fund', `${weft.api}/agents/node.tgz`]
-  await promisify(execFile)('npm', install, { cwd: folder })
+  const guide = await readFile(new URL('../docs/getting-started/node.sh', import.meta.url), 'utf8')
   const ways = [
-    { OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp },
-    { OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp, OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' },
-    { OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpGrpc, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+    { endpoint: weft.otlpHttp },
+    { endpoint: weft.otlpHttp, OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' },
+    { endpoint: weft.otlpGrpc, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
   ]
-  for (const [index, way] of ways.entries()) {
+  for (const [index, { endpoint, ...way }] of ways.entries()) {
     const service = `shop-${index}`
-    program = spawn(process.execPath, ['--import', '@weft/node', 'shop.cjs'], {
+    const commands = replaced(guide, {
+      'npm install': 'npm install --silent --no-audit --no-fund',
+      'http://127.0.0.1:4320': weft.api,
+      'http://127.0.0.1:4318': endpoint,
+      '\nnode ': '\nexec node ',
+    })
+    program = spawn('sh', ['-e', '-c', commands], {
       cwd: folder,
-      env: { PATH: process.env['PATH'], OTEL_SERVICE_NAME: service, ...way },
+      env: {
+        ...process.env,
+        PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
+        OTEL_SERVICE_NAME: service,
+        ...way,
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [port] = (await once(program.stdout!, 'data')) as [Buffer]
@@ -61,7 +71,7 @@ test('the agent is installed from Weft itself, and a program is traced over eith
 }, 300_000)
 
 test('of a program that sends one request in four the figures are those of all', async () => {
-  program = spawn(process.execPath, ['--import', '@weft/node', 'shop.cjs'], {
+  program = spawn(process.execPath, ['--import', '@weft/node', 'app.js'], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],

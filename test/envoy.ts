@@ -22,7 +22,7 @@ interface Provider {
   name: string
   typed_config: { service_name: string }
 }
-interface Cluster {
+export interface Cluster {
   name: string
   type: string
   load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint: { address: Address } }] }] }
@@ -34,10 +34,11 @@ export interface Sending {
 }
 interface Listener {
   name: string
+  traffic_direction?: string
   address: Address
   filter_chains: { filters: { typed_config: { tracing?: Tracing } }[] }[]
 }
-interface Tracing {
+export interface Tracing {
   random_sampling: { value: number }
   spawn_upstream_span?: boolean
   provider: Provider
@@ -45,6 +46,7 @@ interface Tracing {
 
 /** What is known here of Envoy's own configuration. */
 export interface EnvoyConfig {
+  node?: object
   admin: { address: Address }
   layered_runtime?: object
   static_resources: { listeners: Listener[]; clusters: Cluster[] }

@@ -15,7 +15,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   store: ['base'],
   rollup: ['base', 'store/contract.ts', 'store/schema'],
   'query-api': ['base', 'otlp', 'store/contract.ts', 'store/schema', 'rollup'],
-  ui: ['query-api/types.ts'],
+  ui: ['query-api/types.ts', 'docs/getting-started', 'deploy/mesh'],
   'agents/node/src': [],
   demo: [],
   cli: ['base', 'otlp', 'collector', 'queue', 'ingest', 'store', 'rollup', 'query-api'],

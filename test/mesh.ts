@@ -62,18 +62,20 @@ export interface Mesh extends AsyncDisposable {
  *
  * @param weft where Envoy sends its spans: OTLP over gRPC, or over HTTP where `overHttp`
  * @param changes `names`: what the sidecars call their services; `shop`: starts it, given where stock is to be asked under
- *   its name, and resolves to where it answers; `spawning`: sidecars make a span of what is upstream besides
+ *   its name, and resolves to where it answers; `spawning`: sidecars make a span of what is upstream besides; `config`: makes
+ *   each Envoy's configuration in place of `envoyConfig`
  */
 export async function startMesh(
   weft: string,
   changes: {
     readonly overHttp?: boolean
     readonly spawning?: boolean
+    readonly config?: typeof envoyConfig
     readonly names?: { readonly shop: string; readonly stock: string }
     readonly shop?: { readonly url: string; start(outbound: string): Promise<void> }
   } = {},
 ): Promise<Mesh> {
-  const { overHttp = false, spawning = false, names = { shop: 'shop', stock: 'stock' } } = changes
+  const { overHttp = false, spawning = false, config = envoyConfig, names = { shop: 'shop', stock: 'stock' } } = changes
   const started: { close(): Promise<void> }[] = []
   const keep = <T extends { close(): Promise<void> }>(each: T): T => {
     started.unshift(each)
@@ -87,11 +89,7 @@ export async function startMesh(
     const nobody = 'http://127.0.0.1:1'
     const ofStock = keep(
       await startEnvoy(
-        envoyConfig(
-          'sidecar.yaml',
-          { shop: stock.url, stock: nobody, weft },
-          { service: names.stock, overHttp, spawning },
-        ),
+        config('sidecar.yaml', { shop: stock.url, stock: nobody, weft }, { service: names.stock, overHttp, spawning }),
       ),
     )
     let ofShop: RunningEnvoy | undefined
@@ -99,7 +97,7 @@ export async function startMesh(
     const shop = changes.shop ?? keep(await startMiddle('stock', outbound))
     ofShop = keep(
       await startEnvoy(
-        envoyConfig(
+        config(
           'sidecar.yaml',
           { shop: shop.url, stock: ofStock.url('inbound'), weft },
           { service: names.shop, overHttp, spawning },
@@ -107,7 +105,7 @@ export async function startMesh(
       ),
     )
     await changes.shop?.start(outbound())
-    const front = keep(await startEnvoy(envoyConfig('front.yaml', { shop: ofShop.url('inbound'), weft }, { overHttp })))
+    const front = keep(await startEnvoy(config('front.yaml', { shop: ofShop.url('inbound'), weft }, { overHttp })))
     return { url: front.url('front'), [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()

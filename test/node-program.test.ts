@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
+import { delimiter, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TracesAnswer } from '../query-api/types.ts'
 import { launchBrowser } from './browser.ts'
+import { replaced } from './replaced.ts'
 import { eventually, type RunningWeft, startWeft } from './weft.ts'
 
 let weft: RunningWeft
@@ -20,32 +21,26 @@ afterAll(async () => {
   await weft?.close()
 })
 
-test("a Node program started with the README's variables is on screen: first page, list, call chain", async () => {
+test('a Node program started as the first page says is on screen: first page, list, call chain', async () => {
   const page = await browser.newPage()
   await page.goto(weft.api)
   await page.getByText(`npm install ${weft.api}/agents/node.tgz`).waitFor()
   await page.getByRole('tab', { name: 'Node.js SDK' }).click()
-  await page.getByText('OTEL_METRICS_EXPORTER=none').first().waitFor()
-  expect(await page.textContent('body')).toContain(weft.otlpHttp)
+  const told = (await page.getByLabel('Shell for Node.js SDK').locator('code').textContent()) ?? ''
+  expect(told).toContain(weft.otlpHttp)
 
-  program = spawn(
-    process.execPath,
-    [
-      '--require',
-      createRequire(import.meta.url).resolve('@opentelemetry/auto-instrumentations-node/register'),
-      fileURLToPath(new URL('programs/shop.cjs', import.meta.url)),
-    ],
-    {
-      env: {
-        PATH: process.env['PATH'],
-        OTEL_EXPORTER_OTLP_ENDPOINT: weft.otlpHttp,
-        OTEL_SERVICE_NAME: 'shop',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const commands = replaced(told, {
+    // The packages are there.
+    'npm install': 'true',
+    'my-service': 'shop',
+    '\nnode ': '\nexec node ',
+    'app.js': fileURLToPath(new URL('programs/shop.cjs', import.meta.url)),
+  })
+  program = spawn('sh', ['-e', '-c', commands], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    env: { PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [port] = (await once(program.stdout as NonNullable<ChildProcess['stdout']>, 'data')) as [Buffer]
   const answer = await fetch(`http://127.0.0.1:${Number(port.toString())}/checkout`)
   expect(await answer.text()).toBe('paid')

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { toldVariables } from '../replaced.ts'
 import type { Protocol, RunningClient } from './client.ts'
 
 export const serviceName = 'shop'
@@ -7,19 +9,22 @@ export const serviceName = 'shop'
 /** What an exporter has for a request and all its tries, unless told otherwise. */
 export const usualTimeoutSeconds = 10
 
-/** What a user sets so that a client sends its traces here. */
+/**
+ * What a user sets so that a client sends its traces here.
+ *
+ * @param guide the file, from the root of the repository, that tells what to set; service, protocol and address are others here
+ */
 export function clientVariables(
+  guide: string,
   protocol: Protocol,
   endpoint: string,
   timeoutSeconds = usualTimeoutSeconds,
 ): Record<string, string> {
   const timeoutMs = String(timeoutSeconds * 1_000)
   return {
+    ...toldVariables(readFileSync(new URL(`../../${guide}`, import.meta.url), 'utf8')),
     OTEL_SERVICE_NAME: serviceName,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=s%C3%BCd',
-    OTEL_TRACES_EXPORTER: 'otlp',
-    OTEL_METRICS_EXPORTER: 'none',
-    OTEL_LOGS_EXPORTER: 'none',
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
     // In place of 5 s.

@@ -277,7 +277,14 @@ test('with no data the first page shows how to send some, and notices the first 
     ['Node.js', [endpoint, '/agents/node.tgz', 'node --import @weft/node app.js']],
     ['Node.js SDK', sdk],
     ['Go', [endpoint]],
-    ['Envoy', ['address: "127.0.0.1", port_value: 4317']],
+    ['Browser', ['http://127.0.0.1:4318/v1/traces']],
+    ['Envoy', ['tracing.opentelemetry.min_flush_spans: 512', 'address: 127.0.0.1, port_value: 4317']],
+    ['Istio', ['extensionProviders:', 'randomSamplingPercentage: 100']],
+    ['Linkerd', ['meshIdentity:']],
+    ['Consul', ['"address": "127.0.0.1", "port_value": 4317', 'sidecar_service']],
+    ['Caddy', [endpoint]],
+    ['nginx', ['endpoint 127.0.0.1:4317;']],
+    ['Traefik', ['endpoint: 127.0.0.1:4317']],
   ] as const) {
     await page.getByRole('tab', { name: language, exact: true }).click()
     for (const line of lines) await shows(page.getByRole('tabpanel', { name: language, exact: true }), line)

@@ -1,5 +1,6 @@
 # consul config write proxy-defaults.hcl
-# On Kubernetes the same four strings stand below spec.config of a ProxyDefaults. Sidecars read them when they start.
+# On Kubernetes the same four strings stand below spec.config of a ProxyDefaults.
+# Sidecars read them when they start.
 Kind = "proxy-defaults"
 Name = "global"
 Config {

@@ -3,8 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { build, type Rolldown } from 'vite'
+import { build, type Plugin, type Rolldown } from 'vite'
 import { launchBrowser } from '../../browser.ts'
+import { replaced } from '../../replaced.ts'
 import { serviceName, usualTimeoutSeconds } from '../program.ts'
 import { expectCheckout } from '../story.ts'
 import type { Client, Protocol, RunningClient } from '../client.ts'
@@ -60,8 +61,24 @@ async function openPage(_: Protocol, endpoint: string, timeoutSeconds = usualTim
 async function bundled(input: string): Promise<string> {
   const { output } = (await build({
     configFile: false,
+    plugins: [othersAsAsked],
     logLevel: 'silent',
     build: { write: false, minify: false, rolldownOptions: { input, output: { format: 'iife' } } },
   })) as Rolldown.RolldownOutput
   return output[0].code
+}
+
+/** What users are told is as it is, but for address, name and times, which the page's own address says. */
+const othersAsAsked: Plugin = {
+  name: 'others-as-asked',
+  transform(code, id) {
+    if (!id.endsWith('/docs/getting-started/tracing.js')) return undefined
+    const changed = replaced(code, {
+      "'http://127.0.0.1:4318/v1/traces' }":
+        "query.get('endpoint') + '/v1/traces', timeoutMillis: Number(query.get('timeout')) }",
+      "'my-page'": "query.get('service'), 'deployment.environment.name': 'süd'",
+      '{ exporter }': '{ exporter, scheduledDelayMillis: 100 }',
+    })
+    return `const query = new URLSearchParams(location.search)\n${changed}`
+  },
 }

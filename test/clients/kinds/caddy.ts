@@ -57,7 +57,7 @@ async function startCaddy(protocol: Protocol, endpoint: string, timeoutSeconds?:
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
-      ...clientVariables(protocol, endpoint, timeoutSeconds),
+      ...clientVariables('deploy/mesh/caddy/Caddyfile', protocol, endpoint, timeoutSeconds),
       FRONT: String(front),
       BACK: String(back),
     },

@@ -13,7 +13,9 @@ export const go: Client = {
     program = await goProgram('go')
   },
   start: (protocol, endpoint, timeoutSeconds) =>
-    Promise.resolve(startProgram(program, [], clientVariables(protocol, endpoint, timeoutSeconds))),
+    Promise.resolve(
+      startProgram(program, [], clientVariables('docs/getting-started/go.sh', protocol, endpoint, timeoutSeconds)),
+    ),
   story: (running, weft) =>
     expectCheckout(running, weft, {
       language: 'go',

@@ -20,7 +20,10 @@ export const java: Client = {
     const jars = globSync(join(folder, 'opentelemetry-{api,common,context}-*.jar'))
     const jvm = ['-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', `-javaagent:${agent}`]
     const program = ['-cp', [folder, ...jars].join(delimiter), 'Shop']
-    const variables = { ...clientVariables(protocol, endpoint, timeoutSeconds), OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' }
+    const variables = {
+      ...clientVariables('docs/getting-started/java.sh', protocol, endpoint, timeoutSeconds),
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+    }
     return Promise.resolve(startProgram(javaProgram, [...jvm, ...program], variables))
   },
   story: (running, weft) =>

@@ -20,7 +20,7 @@ export const python: Client = {
     const python = join(folder, 'bin/python')
     const program = join(programFolder('python'), 'shop.py')
     const variables = {
-      ...clientVariables(protocol, endpoint, timeoutSeconds),
+      ...clientVariables('docs/getting-started/python.sh', protocol, endpoint, timeoutSeconds),
       OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
       // Here they are seconds.
       OTEL_EXPORTER_OTLP_TIMEOUT: String(timeoutSeconds),

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { configQuestion, retentionQuestion } from '../api/questions.ts'
 import { Copy } from '../design/Copy.tsx'
 import { Failed } from '../design/State.tsx'
-import { snippets } from './snippets.ts'
+import { snippets, type Snippet } from './snippets.ts'
 
 const lookEveryMs = 2000
 
@@ -15,13 +15,17 @@ export function Welcome() {
   if (data === undefined) return null
   const http = data.otlpHttp ?? 'http://localhost:4318'
   const grpc = data.otlpGrpc ?? 'http://localhost:4317'
-  const all = snippets(http, grpc, document.baseURI)
+  const groups = snippets({ http, grpc, ui: document.baseURI })
   return (
     <div className="welcome">
       <h1 className="welcome-title">Send the first trace</h1>
       <p className="muted">
-        Start a program with Weft’s agent or any OpenTelemetry SDK. Nothing has arrived yet; this page shows the first
-        trace as soon as it does.
+        Start a program with Weft’s agent or any OpenTelemetry SDK, or let a proxy trace. Nothing has arrived yet; this
+        page shows the first trace as soon as it does.
+      </p>
+      <p className="welcome-wait" role="status">
+        <span className="welcome-pulse" aria-hidden="true" />
+        Waiting for the first span
       </p>
       <dl className="welcome-addresses">
         <div>
@@ -39,34 +43,52 @@ export function Welcome() {
           </dd>
         </div>
       </dl>
-      <Tabs.Root defaultValue="Node.js">
-        <Tabs.List className="tabs" aria-label="Language">
-          {all.map(({ name }) => (
-            <Tabs.Tab key={name} value={name} className="tab">
-              {name}
-            </Tabs.Tab>
+      <Tabs.Root className="welcome-ways" defaultValue="Node.js" orientation="vertical">
+        <Tabs.List aria-label="Programs and proxies">
+          {groups.map((group) => (
+            <div key={group.name} className="welcome-group">
+              <div className="welcome-group-name" aria-hidden="true">
+                {group.name}
+              </div>
+              {group.snippets.map(({ name }) => (
+                <Tabs.Tab key={name} value={name} className="welcome-way">
+                  {name}
+                </Tabs.Tab>
+              ))}
+            </div>
           ))}
         </Tabs.List>
-        {all.map(({ name, code, note }) => (
-          <Tabs.Panel key={name} value={name} className="welcome-panel">
-            <div className="welcome-code">
-              <pre tabIndex={0} aria-label={`${name} snippet`}>
-                <code>{code}</code>
-              </pre>
-              <Copy what={() => code} label={`Copy the ${name} snippet`} />
-            </div>
-            <p className="muted">{note}</p>
-          </Tabs.Panel>
-        ))}
+        {groups
+          .flatMap((group) => group.snippets)
+          .map((snippet) => (
+            <Tabs.Panel key={snippet.name} value={snippet.name} className="welcome-panel">
+              <Way snippet={snippet} />
+            </Tabs.Panel>
+          ))}
       </Tabs.Root>
       <p className="muted">
         No program at hand? In Weft’s own folder <code>npm run demo</code> opens a shop of nine services, with
         customers.
       </p>
-      <p className="welcome-wait" role="status">
-        <span className="welcome-pulse" aria-hidden="true" />
-        Waiting for the first span
-      </p>
     </div>
+  )
+}
+
+function Way({ snippet: { name, blocks, note } }: { readonly snippet: Snippet }) {
+  return (
+    <>
+      <p className="muted">{note}</p>
+      {blocks.map(({ place, code }) => (
+        <figure key={place} className="welcome-code">
+          <figcaption className="welcome-place">
+            {place}
+            <Copy what={() => code} label={`Copy ${place} for ${name}`} />
+          </figcaption>
+          <pre tabIndex={0} aria-label={`${place} for ${name}`}>
+            <code>{code}</code>
+          </pre>
+        </figure>
+      ))}
+    </>
   )
 }

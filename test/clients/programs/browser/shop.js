@@ -3,19 +3,9 @@
  * describes, any other name a root span; both answer with the trace id. All spans are its own: no instrumentation here.
  */
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import { provider } from '../../../../docs/getting-started/tracing.js'
 import { attributes, fail, links } from '../story.js'
 
-const { endpoint, service, timeout } = Object.fromEntries(new URLSearchParams(location.search))
-const exporter = new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, timeoutMillis: Number(timeout) })
-const provider = new TracerProvider({
-  resource: defaultResource().merge(
-    resourceFromAttributes({ 'service.name': service, 'deployment.environment.name': 'süd' }),
-  ),
-  spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 100 })],
-})
 const tracer = provider.getTracer('shop', '1.2.3')
 const under = (parent) => trace.setSpan(ROOT_CONTEXT, parent)
 

@@ -13,23 +13,15 @@ import (
 	"net/http"
 	"os"
 
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
 
 func main() {
 	ctx := context.Background()
-	// Protocol and resource come from the environment.
-	exporter := must(autoexport.NewSpanExporter(ctx))
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter))
-	otel.SetTracerProvider(provider)
-	otel.SetTextMapPropagator(propagation.TraceContext{})
+	provider := must(startTracing(ctx))
 	tracer := provider.Tracer("shop", trace.WithInstrumentationVersion("1.2.3"))
 
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))

@@ -1,0 +1,2 @@
+npm install @opentelemetry/api @opentelemetry/sdk-trace @opentelemetry/resources \
+  @opentelemetry/exporter-trace-otlp-http

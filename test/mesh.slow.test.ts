@@ -264,7 +264,10 @@ describe.each([
     )
     expect(shown.services).toContain(`shop: ${twice}/0`)
     // What the SDK's client called is a host to who looks at its span alone, once nothing else can come.
-    await eventually(async () => (await topology('shown')).services.some((name) => name.startsWith('external:')), 30_000)
+    await eventually(
+      async () => (await topology('shown')).services.some((name) => name.startsWith('external:')),
+      30_000,
+    )
   })
 })
 

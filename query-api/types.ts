@@ -454,6 +454,13 @@ export interface DiagnosisTime {
 
 // ---------------------------------------------------------------------------------------------- one trace
 
+/** GET /api/traces/{traceId}/matches */
+export interface TraceMatchesAnswer {
+  traceId: string
+  /** The spans that the query leaves of the trace, whatever spansets they are in; in no order. */
+  spanIds: string[]
+}
+
 /**
  * GET /api/traces/{traceId}. Everything that was sent, plus what rebuilding adds. Resources and scopes are given once;
  * `span.resource` and `span.scope` are indexes into them (`.resources[.spans[0].resource]`).

@@ -181,6 +181,10 @@ export const traceParams = Type.Object({
   traceId: Type.String({ description: '32 hex digits.', pattern: `^${hexTraceId}$` }),
 })
 
+export const matchesQuery = query({
+  q: text('A query in TraceQL: { status = error } >> { kind = client }', maxQueryLength),
+})
+
 export const traceQuery = query({
   proxies,
   clocks: Type.Optional(

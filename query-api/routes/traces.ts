@@ -9,12 +9,15 @@ import { summaries } from '../questions/summaries.ts'
 import { jaegerJson } from '../file/jaeger.ts'
 import { answerJson } from '../trace/answer.ts'
 import { otlpJson } from '../trace/otlp.ts'
+import { holdPlace } from '../http/slots.ts'
+import { parseSearch } from '../traceql/parse.ts'
 import { findTraceql } from '../traceql/run.ts'
-import type { TracesAnswer, TraceSummary } from '../types.ts'
+import { filteredWithin, leftWithin, traceWindow } from '../traceql/within.ts'
+import type { TraceMatchesAnswer, TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
-import { loadTrace } from './load-trace.ts'
+import { loadTrace, unknownTrace } from './load-trace.ts'
 import { readFilters } from './read-filters.ts'
-import { traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
+import { matchesQuery, traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
 
 export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get<{ Querystring: TracesQuery }>(
@@ -29,6 +32,24 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
       const traceId = request.params.traceId.toLowerCase()
       const parts = await loadTrace(context, request, reply, traceId, { proxies: 'folded', ...request.query })
       return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))
+    },
+  )
+  app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof matchesQuery> }>(
+    '/api/traces/:traceId/matches',
+    {
+      schema: { summary: 'Which spans of a trace a query finds', params: traceParams, querystring: matchesQuery },
+    },
+    async (request, reply): Promise<TraceMatchesAnswer> => {
+      const asker = askerOf(context, request)
+      const traceId = request.params.traceId.toLowerCase()
+      const pipeline = parseSearch(request.query.q)
+      const window = await traceWindow(asker, traceId)
+      if (window === undefined) throw unknownTrace(traceId)
+      const within = { traceId, window, pipeline }
+      const filtered = await filteredWithin(asker, within)
+      if (filtered !== undefined) return { traceId, spanIds: filtered }
+      await holdPlace(context.slots.large, request, reply)
+      return { traceId, spanIds: await leftWithin(asker, within) }
     },
   )
   for (const [form, summary, textOf] of downloads) {

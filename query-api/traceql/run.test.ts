@@ -17,6 +17,7 @@ import { findMatching, type Match, type SearchOrder } from '../questions/search.
 import { evaluate } from './oracle.ts'
 import { parseSearch } from './parse.ts'
 import { filterCondition, findTraceql, onlyFilter, type Answer } from './run.ts'
+import { filteredWithin, leftWithin, traceWindow } from './within.ts'
 
 const { spans: random, resources } = randomData(11, 250)
 // Parents that come later make cycles, of which a tree says nothing: they are missing instead.
@@ -142,6 +143,29 @@ async function expectSame(text: string, of: readonly TestSpan[] = spans, within:
   }
   return expected.size
 }
+
+/** Of one trace: the spans that a query leaves of it. */
+async function within(text: string, trace: string): Promise<string[]> {
+  const traceId = traceIdOf(trace)
+  const asked = { traceId, window: (await traceWindow(asker, traceId)) ?? window, pipeline: parseSearch(text) }
+  return (await filteredWithin(asker, asked)) ?? leftWithin(asker, asked)
+}
+
+test('within one trace random queries find what a plain reading finds', async () => {
+  const below = randomFrom(3)
+  let found = 0
+  for (let i = 0; i < 40; i++) {
+    const text = randomQuery(below)
+    const expected = evaluate(parseSearch(text), spans, resources)
+    const first = [...expected.keys()][0]
+    for (const trace of [...(first === undefined ? [] : [first]), spans[below(spans.length)]?.trace ?? '']) {
+      const ids = expected.get(trace) ?? []
+      expect(new Set(await within(text, trace)), `${text}, ${trace}`).toEqual(new Set(ids.map(spanIdOf)))
+      if (ids.length > 0) found++
+    }
+  }
+  expect(found).toBeGreaterThan(15)
+})
 
 test.each(conditions)('{ %s } finds what a plain reading finds', async (condition) => {
   await expectSame(`{ ${condition} }`)

@@ -8,10 +8,11 @@ import { summaries } from '../questions/summaries.ts'
 import { parseSearch } from '../traceql/parse.ts'
 import { filterCondition, findTraceql, onlyFilter, type Found } from '../traceql/run.ts'
 import { ofIds, spanRows, thatMatch, type SpanRow } from '../traceql/spans.ts'
-import type { Expression, Field, Pipeline, Stage } from '../traceql/syntax.ts'
+import type { Expression, Field, Intrinsic, Pipeline, Stage } from '../traceql/syntax.ts'
 import { hasValue } from '../traceql/values.ts'
 import type { TypedValue } from '../types.ts'
 import { anyValue, type AnyValue } from './any-value.ts'
+import { nestedSets, outside } from './nested-sets.ts'
 
 export interface TempoSearch {
   /** TraceQL. */
@@ -60,7 +61,7 @@ export async function searchTempo(asker: Asker, window: TimeWindow, asked: Tempo
   const text = asked.q === undefined || asked.q === '' ? queryOfTags(asked) : asked.q
   const pipeline = parseSearch(text)
   const filter = onlyFilter(pipeline)
-  const fields = fieldsOf(pipeline)
+  const { fields, nested } = fieldsOf(pipeline)
   const wanted = { window, fields, order: 'newest' as const, limit: asked.limit * asked.spss, perTrace: asked.spss }
   let matches: readonly (Match | Found)[]
   let rows: readonly SpanRow[] = []
@@ -84,17 +85,25 @@ export async function searchTempo(asker: Asker, window: TimeWindow, asked: Tempo
       ])
     }
   }
+  const traceIds = matches.map(({ traceId }) => traceId)
+  const sets = nested.length === 0 || rows.length === 0 ? undefined : await nestedSets(asker, traceIds, window)
   const rowsOf = Map.groupBy(rows, ({ traceId }) => traceId)
   const found = new Map(matches.map((match) => [match.traceId, match]))
   const label = (field: { readonly place: { readonly start: number; readonly end: number } }): string =>
     text.slice(field.place.start, field.place.end)
   const spanset = (of: readonly SpanRow[], many: number): TempoSpanset => ({
-    spans: of.map(({ spanId, name, start, duration, values }) => ({
+    spans: of.map(({ traceId, spanId, name, start, duration, values }) => ({
       spanID: spanId,
       name,
       startTimeUnixNano: start.toString(),
       durationNanos: duration.toString(),
-      attributes: fields.flatMap((field, at) => attribute(label(field), values[at])),
+      attributes: [
+        ...fields.flatMap((field, at) => attribute(label(field), values[at])),
+        ...nested.flatMap((field) => {
+          const set = sets?.get(traceId)?.get(spanId) ?? outside
+          return attribute(label(field), { type: 'int', text: String(set[nestedPart[field.name]]) })
+        }),
+      ],
     })),
     matched: many,
   })
@@ -162,9 +171,19 @@ async function countMatched(
   return new Map(rows)
 }
 
+type NestedName = 'nestedSetLeft' | 'nestedSetRight' | 'nestedSetParent'
+const nestedPart = { nestedSetLeft: 'left', nestedSetRight: 'right', nestedSetParent: 'parent' } as const
+const isNested = (field: Field): field is Intrinsic & { readonly name: NestedName } =>
+  field.kind === 'intrinsic' && Object.hasOwn(nestedPart, field.name)
+
 /** The fields that are told of each span: what is selected, and what is asked about. */
-function fieldsOf(pipeline: Pipeline): Field[] {
+function fieldsOf(pipeline: Pipeline): {
+  readonly fields: readonly Field[]
+  /** Those selected that only the tree of a trace tells. */
+  readonly nested: readonly (Intrinsic & { readonly name: NestedName })[]
+} {
   const found = new Map<string, Field>()
+  const nested: (Intrinsic & { readonly name: NestedName })[] = []
   const add = (field: Field): void => {
     const { place, ...name } = field
     if (place.end > place.start && hasValue(field)) found.set(JSON.stringify(name), field)
@@ -178,10 +197,12 @@ function fieldsOf(pipeline: Pipeline): Field[] {
     if (stage.kind === 'filter' && stage.condition !== undefined) ofExpression(stage.condition)
     if (stage.kind === 'spansets') [stage.left, stage.right].forEach(ofStage)
     if (stage.kind === 'pipeline') stage.stages.forEach(ofStage)
-    if (stage.kind === 'select') stage.fields.forEach(add)
+    if (stage.kind !== 'select') return
+    stage.fields.forEach(add)
+    nested.push(...stage.fields.filter(isNested))
   }
   ofStage(pipeline)
-  return [...found.values()]
+  return { fields: [...found.values()], nested }
 }
 
 /** Names that Tempo's older search has for what is no attribute. */

@@ -80,6 +80,33 @@ describe('search', () => {
     }
   })
 
+  test("the tree that Grafana's structure tab draws", async () => {
+    const q =
+      '{ nestedSetParent < 0 && true } &>> { kind = client } | select(status, resource.service.name, name, nestedSetParent, nestedSetLeft, nestedSetRight)'
+    const { traces } = await ask<TempoSearchAnswer>('/api/search', { q, limit: '1000', spss: '20' })
+    expect(traces.length).toBeGreaterThan(10)
+    for (const { traceID, spanSets } of traces) {
+      const own = spans.filter(({ trace }) => traceIdOf(trace) === traceID)
+      const told = (spanSets[0]?.spans ?? []).map(({ spanID, attributes }) => {
+        const number = (key: string) => Number(attributes.find((one) => one.key === key)?.value.intValue)
+        return {
+          id: own.find(({ id }) => spanIdOf(id) === spanID)?.id ?? 0,
+          parent: number('nestedSetParent'),
+          left: number('nestedSetLeft'),
+          right: number('nestedSetRight'),
+        }
+      })
+      expect(told.filter(({ parent }) => parent === -1).length).toBeGreaterThan(0)
+      const above = (id: number): number[] => {
+        const parent = own.find((span) => span.id === id)?.parent ?? 0
+        return parent === 0 ? [] : [parent, ...above(parent)]
+      }
+      for (const a of told) {
+        for (const b of told) expect(b.left > a.left && b.right < a.right).toBe(above(b.id).includes(a.id))
+      }
+    }
+  })
+
   test('spansets that by() makes', async () => {
     const q = '{ status = error } | by(resource.service.name)'
     const { traces } = await ask<TempoSearchAnswer>('/api/search', { q, limit: '1000' })

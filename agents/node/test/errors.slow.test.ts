@@ -4,7 +4,9 @@ import type { ReceivedSpan } from './receiver.ts'
 
 /** What the span of a request says of how it went, in one line. */
 function told({ name, attributes, status, events }: ReceivedSpan): string {
-  const exceptions = events.map(({ attributes: of }) => `${String(of['exception.type'])}: ${String(of['exception.message'])}`)
+  const exceptions = events.map(
+    ({ attributes: of }) => `${String(of['exception.type'])}: ${String(of['exception.message'])}`,
+  )
   return [
     `${name.replace('GET ', '')} ${String(attributes['http.response.status_code'])} ${status.code} "${status.message}"`,
     String(attributes['error.type']),

@@ -51,7 +51,10 @@ export async function spansOf(
 /** The folder of the packages, which npm brings the first time. */
 async function installed(generation: Generation): Promise<string> {
   const manifest = join(programs, generation, 'package.json')
-  const version = createHash('sha256').update(await readFile(manifest)).digest('hex').slice(0, 12)
+  const version = createHash('sha256')
+    .update(await readFile(manifest))
+    .digest('hex')
+    .slice(0, 12)
   const folder = await keptFolder(join(tmpdir(), `weft-libraries-${generation}-${version}`), async (unborn) => {
     await cp(manifest, join(unborn, 'package.json'))
     await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: unborn })

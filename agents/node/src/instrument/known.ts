@@ -2,8 +2,10 @@ import { createRequire } from 'node:module'
 import type { Instrumentation, InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation'
 import type { ExpressLayerType } from '@opentelemetry/instrumentation-express'
 import type { KoaLayerType } from '@opentelemetry/instrumentation-koa'
-import { withoutValuesInMysql } from '../redact.ts'
+import { redisWithoutValues, withoutValuesInMysql } from '../redact.ts'
+import { destinationOfConsumed, destinationOfPublished } from './amqp.ts'
 import { tellErrorsOfExpress, tellErrorsOfKoa } from './errors.ts'
+import { onceEachCommand } from './ioredis.ts'
 import { nestFiles, nestInstrumentation } from './nest.ts'
 import { tellError } from './request-error.ts'
 
@@ -89,10 +91,21 @@ export const knownInstrumentations: readonly Known[] = [
     maskStatementHook: withoutValuesInMysql,
   }),
   known('mongodb', ['mongodb'], 'MongoDBInstrumentation'),
-  known('redis', ['redis', '@redis/client', '@node-redis/client'], 'RedisInstrumentation'),
-  known('ioredis', ['ioredis'], 'IORedisInstrumentation'),
+  known('redis', ['redis', '@redis/client', '@node-redis/client'], 'RedisInstrumentation', {
+    dbStatementSerializer: redisWithoutValues,
+  }),
+  known(
+    'ioredis',
+    ['ioredis'],
+    'IORedisInstrumentation',
+    { dbStatementSerializer: redisWithoutValues },
+    onceEachCommand,
+  ),
   known('kafkajs', ['kafkajs'], 'KafkaJsInstrumentation'),
-  known('amqplib', ['amqplib'], 'AmqplibInstrumentation'),
+  known('amqplib', ['amqplib'], 'AmqplibInstrumentation', {
+    publishHook: destinationOfPublished,
+    consumeHook: destinationOfConsumed,
+  }),
   // Ids into the lines, but no lines sent: where they go is the program's own business.
   known('pino', ['pino'], 'PinoInstrumentation', { disableLogSending: true }),
   known('winston', ['winston'], 'WinstonInstrumentation', { disableLogSending: true }),

@@ -19,7 +19,8 @@ module.exports = async function main({ express, Koa, Router, nest }) {
       // Broken off, as was asked for.
     }
   }
-  const listen = (app) => new Promise((resolve) => (app = app.listen(0, '127.0.0.1', () => resolve(app.address().port))))
+  const listen = (app) =>
+    new Promise((resolve) => (app = app.listen(0, '127.0.0.1', () => resolve(app.address().port))))
 
   const web = express()
   const below = express.Router()

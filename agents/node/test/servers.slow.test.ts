@@ -15,13 +15,12 @@ const cases: [Generation, string][] = [
 /** A span and those below it in the order in which they began: kind, name, system, statement, and what went wrong. */
 function lines(span: ReceivedSpan, all: readonly ReceivedSpan[], indent = ''): string[] {
   const { kind, name, attributes, status } = span
-  const system = attributes['db.system.name'] ?? attributes['messaging.system']
-  const what = attributes['db.query.text'] ?? attributes['messaging.destination.name']
+  const text = (key: string): string | undefined => (typeof attributes[key] === 'string' ? attributes[key] : undefined)
   const parts = [
     kind,
     name,
-    system,
-    what,
+    text('db.system.name') ?? text('messaging.system'),
+    text('db.query.text') ?? text('messaging.destination.name'),
     status.code === 'ERROR' ? `ERROR ${status.message.split(', ')[0]}` : undefined,
   ]
   const below = all.filter(({ parentSpanId }) => parentSpanId === span.spanId)

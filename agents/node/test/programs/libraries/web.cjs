@@ -29,7 +29,7 @@ module.exports = async function main({ express, Koa, Router, nest }) {
   web.get('/express/throws', () => {
     throw new Wrong('thrown')
   })
-  web.get('/express/passes', (request, response, next) => setImmediate(next, new Wrong('passed on')))
+  web.get('/express/passes', (request, response, next) => setImmediate(() => next(new Wrong('passed on'))))
   web.get('/express/words', (request, response, next) => next('only words'))
   web.get('/express/missing', (request, response, next) => next(new Wrong('not there', 404)))
   web.get('/express/handled', () => {
@@ -40,7 +40,7 @@ module.exports = async function main({ express, Koa, Router, nest }) {
   })
   web.get('/express/broken', (request, response, next) => {
     response.write('begun')
-    setTimeout(next, 20, new Wrong('too late'))
+    setTimeout(() => next(new Wrong('too late')), 20)
   })
   web.get('/express/plain', (request, response) => response.status(500).end())
   below.get('/throws', () => {
@@ -113,7 +113,9 @@ module.exports = async function main({ express, Koa, Router, nest }) {
   for (const name of ['fine', 'throws', 'missing']) decorate(name, Get(name))
   decorate('answered', Get('answered'), UseFilters(new Filter()))
   Controller('nest')(LampController)
-  class LampModule {}
+  class LampModule {
+    lamps = []
+  }
   Module({ controllers: [LampController] })(LampModule)
 
   const asked = async (port, names, framework) => {

@@ -43,7 +43,7 @@ INTERNAL | mongodb
   CLIENT | insert lamps | mongodb | {"name":"?","_id":"?"}
   CLIENT | find lamps | mongodb | {"find":"?","filter":{"name":"?"},"limit":"?","singleBatch":"?"}
   CLIENT | update lamps | mongodb | {"update":"?","updates":[{"q":{"name":"?"},"u":{"$set":{"name":"?"}}}],"ordered":"?"}
-  CLIENT | aggregate $cmd | mongodb | {"aggregate":"?","pipeline":[{"$match":{"name":"?"}}],"cursor":{}}
+  CLIENT | aggregate lamps | mongodb | {"aggregate":"?","pipeline":[{"$match":{"name":"?"}}],"cursor":{}}
   CLIENT | nonsense $cmd | mongodb | {"nonsense":"?"} | ERROR no such command: 'nonsense'
 INTERNAL | redis
   CLIENT | redis-connect | redis

@@ -6,6 +6,7 @@ import { redisWithoutValues, withoutValuesInMysql } from '../redact.ts'
 import { destinationOfConsumed, destinationOfPublished } from './amqp.ts'
 import { tellErrorsOfExpress, tellErrorsOfKoa } from './errors.ts'
 import { onceEachCommand } from './ioredis.ts'
+import { collectionOfCursor } from './mongodb.ts'
 import { nestFiles, nestInstrumentation } from './nest.ts'
 import { tellError } from './request-error.ts'
 
@@ -90,7 +91,7 @@ export const knownInstrumentations: readonly Known[] = [
     maskStatement: true,
     maskStatementHook: withoutValuesInMysql,
   }),
-  known('mongodb', ['mongodb'], 'MongoDBInstrumentation'),
+  known('mongodb', ['mongodb'], 'MongoDBInstrumentation', { responseHook: collectionOfCursor }),
   known('redis', ['redis', '@redis/client', '@node-redis/client'], 'RedisInstrumentation', {
     dbStatementSerializer: redisWithoutValues,
   }),

@@ -55,7 +55,7 @@ test('what makes no sense is told and left', () => {
     OTEL_BSP_SCHEDULE_DELAY: 'soon',
     OTEL_TRACES_EXPORTER: 'zipkin',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'nowhere',
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/xml',
     WEFT_KEEP: 'errors,slower=fast',
     WEFT_SAMPLE_ROUTES: '/a=2,/b=0.5',
   })

@@ -133,7 +133,7 @@ function otlpOf(read: Variables, env: Env): Receiver {
     return path === undefined ? {} : { [key]: readFileSync(path) }
   }
   const wanted = of('PROTOCOL') ?? 'http/protobuf'
-  const protocol = wanted === 'grpc' ? 'grpc' : 'http/protobuf'
+  const protocol = wanted === 'grpc' || wanted === 'http/json' ? wanted : 'http/protobuf'
   if (wanted !== protocol) diag.warn(`OTLP is sent as http/protobuf: ${wanted} is not known here`)
   return {
     protocol,

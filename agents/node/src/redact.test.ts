@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redact, withoutSecretsInUrl, withoutValues, withoutValuesInMysql } from './redact.ts'
+import { redact, redisWithoutValues, withoutSecretsInUrl, withoutValues, withoutValuesInMysql } from './redact.ts'
 
 test.each([
   ['https://user:hunter2@shop.example/a?b=1', 'https://REDACTED:REDACTED@shop.example/a?b=1'],
@@ -58,4 +58,16 @@ test('which attributes are looked at', () => {
   expect(redact('http.request.header.content-type')).toBeUndefined()
   expect(redact('url.query')?.('token=1')).toBe('token=REDACTED')
   expect(redact('db.query.text')?.('SELECT 1')).toBe('SELECT ?')
+})
+
+test.each([
+  ['SET', ['lamp', 'secret', 'EX', 10], 'SET lamp ? ? ?'],
+  ['get', [Buffer.from('lamp')], 'get lamp'],
+  ['HSET', ['lamps', 'red', 'secret', 'blue', 'secret', 'green', 'secret'], 'HSET lamps ? ? ? ? …'],
+  ['EVAL', ['return "secret"', 1, 'lamp', 'secret'], 'EVAL ? ? ? ?'],
+  ['AUTH', ['secret'], 'AUTH ?'],
+  ['CONFIG', ['SET', 'requirepass', 'secret'], 'CONFIG SET ? ?'],
+  ['quit', [], 'quit'],
+])('Redis: %s %j', (name, args, expected) => {
+  expect(redisWithoutValues(name, args)).toBe(expected)
 })

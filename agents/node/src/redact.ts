@@ -79,3 +79,15 @@ function withoutLiterals(statement: string): string {
 export function withoutValuesInMysql(statement: string): string {
   return withoutValues(statement.replace(/"(?:[^"\\]|""|\\[\s\S])*(?:"|$)/g, "''"))
 }
+
+// Of which the first argument is no key, channel or name of a subcommand.
+const valueFirst = new Set(['auth', 'hello', 'echo', 'ping', 'eval', 'evalsha', 'eval_ro', 'evalsha_ro', 'migrate'])
+const mostMarks = 4
+
+/** A command of Redis with its key, and `?` for what follows: `SET lamp ?`. */
+export function redisWithoutValues(name: string, args: readonly unknown[]): string {
+  const keeps = args.length > 0 && !valueFirst.has(name.toLowerCase())
+  const marks = args.length - (keeps ? 1 : 0)
+  const parts = [name, ...(keeps ? [String(args[0])] : []), ...Array<string>(Math.min(marks, mostMarks)).fill('?')]
+  return `${parts.join(' ')}${marks > mostMarks ? ' …' : ''}`
+}

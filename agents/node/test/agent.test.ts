@@ -155,6 +155,85 @@ test('a receiver that is busy gets them when it is ready, each once', async () =
   expect(receiver.spans).toHaveLength(5)
 })
 
+test('asked for OTLP/JSON, it sends that, at the very end, too', async () => {
+  const server = run('server.cjs', { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json', OTEL_BSP_SCHEDULE_DELAY: '50' })
+  const port = await server.port()
+  await fetch(`http://127.0.0.1:${port}/`)
+  await eventually(() => Promise.resolve(receiver.spans.length === 1 || undefined))
+  await fetch(`http://127.0.0.1:${port}/exit`).catch(() => {})
+  expect(await server.ended).toMatchObject({ code: 3 })
+  expect(receiver.spans.map(({ name, kind }) => [name, kind])).toEqual([
+    ['GET', 'SERVER'],
+    ['GET', 'SERVER'],
+  ])
+  expect(new Set(receiver.requests.map(({ type }) => type))).toEqual(new Set(['application/json']))
+  expect(server.err()).toBe('')
+})
+
+const traceId = '0af7651916cd43dd8448eb211c80319c'
+const callerId = 'b7ad6b7169203331'
+
+test.each<[string, Record<string, string>, (traceId: string, spanId: string) => Record<string, string>]>([
+  ['b3', { b3: `${traceId}-${callerId}-1` }, (trace, span) => ({ b3: `${trace}-${span}-1` })],
+  [
+    'b3multi',
+    { 'x-b3-traceid': traceId, 'x-b3-spanid': callerId, 'x-b3-sampled': '1' },
+    (trace, span) => ({ 'x-b3-traceid': trace, 'x-b3-spanid': span, 'x-b3-sampled': '1' }),
+  ],
+  [
+    'jaeger',
+    { 'uber-trace-id': `${traceId}:${callerId}:0:1` },
+    (trace, span) => ({ 'uber-trace-id': `${trace}:${span}:0:01` }),
+  ],
+  [
+    'tracecontext,baggage',
+    { traceparent: `00-${traceId}-${callerId}-01`, baggage: 'lamp=red' },
+    (trace, span) => ({ traceparent: `00-${trace}-${span}-01`, baggage: 'lamp=red' }),
+  ],
+])('the context comes and goes as %s', async (propagators, headers, expected) => {
+  const passing = run('passing.mjs', { OTEL_PROPAGATORS: propagators })
+  const port = await passing.port()
+  const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { ...headers, connection: 'close' } })
+  const passed = (await answer.json()) as Record<string, string>
+  expect(await passing.ended).toMatchObject({ code: 0 })
+  const first = receiver.spans.find(({ parentSpanId }) => parentSpanId === callerId)
+  const call = receiver.spans.find(({ kind }) => kind === 'CLIENT')
+  expect([first?.traceId, first?.kind]).toEqual([traceId, 'SERVER'])
+  expect([call?.traceId, call?.parentSpanId]).toEqual([traceId, first?.spanId])
+  const known = /^(?:b3|x-b3-.*|uber-trace-id|traceparent|tracestate|baggage)$/
+  const told = Object.fromEntries(Object.entries(passed).filter(([name]) => known.test(name)))
+  expect(told).toMatchObject(expected(traceId, call?.spanId ?? ''))
+  expect(Object.keys(told).filter((name) => !Object.hasOwn(expected('', ''), name) && name !== 'tracestate')).toEqual(
+    [],
+  )
+})
+
+test('a receiver that takes seconds for an answer: the program is as fast, and what is too much is dropped and told', async () => {
+  receiver.delayMs = 3_000
+  const few = { OTEL_BSP_MAX_QUEUE_SIZE: '200', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '50', OTEL_BSP_SCHEDULE_DELAY: '20' }
+  const server = run('server.cjs', few)
+  const port = await server.port()
+  let slowest = 0
+  for (let i = 0; i < 1_000; i++) {
+    const begin = performance.now()
+    await (await fetch(`http://127.0.0.1:${port}/`)).text()
+    slowest = Math.max(slowest, performance.now() - begin)
+  }
+  // It waits for no answer of the receiver's.
+  expect(slowest).toBeLessThan(2_000)
+  await eventually(() => server.err().includes('dropped'))
+  receiver.delayMs = 0
+  server.child.kill('SIGTERM')
+  expect(await server.ended).toMatchObject({ signal: 'SIGTERM' })
+  const dropped = Number(/(\d+) dropped/.exec(server.err())?.[1])
+  expect(dropped).toBeGreaterThan(0)
+  // One request was on its way, and no more than fit waited behind it.
+  const { length } = receiver.spans
+  expect(length).toBeLessThanOrEqual(50 * receiver.requests.length)
+  expect(length + dropped).toBeLessThanOrEqual(1_000)
+  expect(new Set(receiver.spans.map(({ spanId }) => spanId)).size).toBe(length)
+})
+
 test('a thread of its own is traced, too', async () => {
   const server = run('server.cjs', { OTEL_SERVICE_NAME: 'asked' })
   const worker = run('worker.mjs', { ASK: `http://127.0.0.1:${await server.port()}/` })

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { plainFromJson } from '../../../test/otlp-json-oracle.ts'
 import { traceRequestTypeWithStrings } from '../../../test/otlp-oracle.ts'
 
 export interface ReceivedSpan {
@@ -19,9 +20,11 @@ export interface Receiver {
   readonly url: string
   /** In the order in which they came. */
   readonly spans: ReceivedSpan[]
-  readonly requests: { readonly path: string; readonly status: number }[]
+  readonly requests: { readonly path: string; readonly status: number; readonly type: string | undefined }[]
   /** What the next requests are answered with instead of 200. */
   readonly answers: { readonly status: number; readonly headers?: Readonly<Record<string, string>> }[]
+  /** How long it takes for each answer, in milliseconds. */
+  delayMs: number
   close(): Promise<void>
 }
 
@@ -51,13 +54,17 @@ export async function startReceiver(): Promise<Receiver> {
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
       const { status, headers } = answers.shift() ?? { status: 200 }
-      requests.push({ path: request.url ?? '', status })
-      if (status === 200 && request.url === '/v1/traces') spans.push(...read(Buffer.concat(parts)))
-      response.writeHead(status, headers).end()
+      requests.push({ path: request.url ?? '', status, type: request.headers['content-type'] })
+      if (status === 200 && request.url === '/v1/traces') {
+        const body = Buffer.concat(parts)
+        spans.push(...read(request.headers['content-type'] === 'application/json' ? fromJson(body) : body))
+      }
+      setTimeout(() => response.writeHead(status, headers).end(), receiver.delayMs)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
+  const receiver: Receiver = {
+    delayMs: 0,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
     requests,
@@ -67,9 +74,13 @@ export async function startReceiver(): Promise<Receiver> {
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }
+  return receiver
 }
 
-function read(body: Buffer): ReceivedSpan[] {
+const fromJson = (body: Buffer): Uint8Array =>
+  traceRequestTypeWithStrings.encode(traceRequestTypeWithStrings.fromObject(plainFromJson(body.toString()))).finish()
+
+function read(body: Uint8Array): ReceivedSpan[] {
   const hex = (bytes: unknown): string => Buffer.from(bytes as Uint8Array).toString('hex')
   const { resourceSpans = [] } = traceRequestTypeWithStrings.toObject(traceRequestTypeWithStrings.decode(body), {
     longs: String,

@@ -2,6 +2,7 @@ import http, { type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { jsonOf, messageFromJson, takenFromJson } from '../otlp/json.ts'
 import { type Outcome, statusOf, taken } from '../otlp/response.ts'
 import type { Sender, SenderOptions } from './sender.ts'
 
@@ -13,8 +14,8 @@ const mostOfAnswer = 64 * 1024
 // OTLP 1.x, "Retryable Response Codes".
 const retryable = new Set([429, 502, 503, 504])
 
-/** OTLP/HTTP, binary protobuf, over one connection that is kept. */
-export function httpSender({ url, headers, timeoutMs, gzip, tls }: SenderOptions): Sender {
+/** OTLP/HTTP, binary protobuf or JSON, over one connection that is kept. */
+export function httpSender({ url, headers, timeoutMs, gzip, tls }: SenderOptions, json = false): Sender {
   const secure = url.protocol === 'https:'
   const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 })
   const options: RequestOptions & https.RequestOptions = {
@@ -22,7 +23,7 @@ export function httpSender({ url, headers, timeoutMs, gzip, tls }: SenderOptions
     method: 'POST',
     headers: {
       ...headers,
-      'content-type': 'application/x-protobuf',
+      'content-type': json ? 'application/json' : 'application/x-protobuf',
       ...(gzip ? { 'content-encoding': 'gzip' } : {}),
     },
     ...tls,
@@ -44,7 +45,16 @@ export function httpSender({ url, headers, timeoutMs, gzip, tls }: SenderOptions
       request.setHeader('content-length', body.length)
       request.end(body)
     })
-  return { send: async (body, hold) => send(gzip ? await zip(body) : body, hold) }
+  return {
+    async send(body, hold) {
+      try {
+        const encoded = json ? jsonOf(body) : body
+        return await send(gzip ? await zip(encoded) : encoded, hold)
+      } catch (error) {
+        return { kind: 'refused', message: String(error) }
+      }
+    },
+  }
 }
 
 async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
@@ -58,8 +68,11 @@ async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
 }
 
 function outcomeOf({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array): Outcome {
-  if (statusCode >= 200 && statusCode < 300) return taken(body)
-  const told = headers['content-type']?.startsWith('application/x-protobuf') === true ? statusOf(body).message : ''
+  const type = headers['content-type'] ?? ''
+  const isJson = type.startsWith('application/json')
+  if (statusCode >= 200 && statusCode < 300) return isJson ? takenFromJson(body) : taken(body)
+  const isProtobuf = type.startsWith('application/x-protobuf')
+  const told = isJson ? messageFromJson(body) : isProtobuf ? statusOf(body).message : ''
   const message = `HTTP ${statusCode}${told === '' ? '' : `: ${told}`}`
   if (!retryable.has(statusCode)) return { kind: 'refused', message }
   return { kind: 'again', afterMs: retryAfterMs(headers['retry-after']), message }

@@ -18,11 +18,11 @@ export interface SenderOptions {
 }
 
 export interface Receiver extends SenderOptions {
-  readonly protocol: 'http/protobuf' | 'grpc'
+  readonly protocol: 'http/protobuf' | 'http/json' | 'grpc'
 }
 
 export function senderTo(receiver: Receiver): Sender {
-  return receiver.protocol === 'grpc' ? grpcSender(receiver) : httpSender(receiver)
+  return receiver.protocol === 'grpc' ? grpcSender(receiver) : httpSender(receiver, receiver.protocol === 'http/json')
 }
 
 /** At the end nobody wants to wait for a receiver that is not there: it is tried so often, with such a pause. */

@@ -12,8 +12,9 @@ import { afterEach, expect, test } from 'vitest'
 import { certificate } from '../../../../test/tls.ts'
 import { traceResponseType } from '../../../../test/otlp-oracle.ts'
 import { grpcSender } from './grpc.ts'
+import { RequestBuilder } from '../otlp/request.ts'
 import { httpSender } from './http.ts'
-import type { SenderOptions } from './sender.ts'
+import { type SenderOptions, senderTo } from './sender.ts'
 
 const servers: (HttpServer | Http2Server)[] = []
 afterEach(() => {
@@ -93,6 +94,35 @@ test.each([
   [500, {}, undefined, { kind: 'refused' }],
 ])('HTTP %i with %o', async (status, headers, answer, expected) => {
   expect(await overHttp(answering(status, headers as Record<string, string>, answer))).toMatchObject(expected)
+})
+
+test('a request as JSON, and answers in JSON', async () => {
+  const builder = new RequestBuilder({ a: 'b' }, () => undefined)
+  const seen: unknown[] = []
+  const answers: [number, string][] = [
+    [200, '{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}'],
+    [200, 'nonsense'],
+    [400, '{"code":3,"message":"no spans"}'],
+  ]
+  const url = await listening(
+    createHttpServer((request, response) => {
+      const parts: Buffer[] = []
+      request.on('data', (part: Buffer) => parts.push(part))
+      request.on('end', () => {
+        seen.push([request.headers['content-type'], JSON.parse(Buffer.concat(parts).toString())])
+        const [status, answer] = answers.shift() ?? [500, '']
+        response.writeHead(status, { 'content-type': 'application/json' }).end(answer)
+      })
+    }),
+  )
+  const sender = senderTo({ ...options(url), protocol: 'http/json' })
+  const { body: encoded } = builder.take()
+  expect(await sender.send(encoded, false)).toEqual({ kind: 'taken', rejectedSpans: 3, message: 'too old' })
+  expect(await sender.send(encoded, false)).toEqual({ kind: 'taken', rejectedSpans: 0, message: '' })
+  expect(await sender.send(encoded, false)).toEqual({ kind: 'refused', message: 'HTTP 400: no spans' })
+  const attributes = [{ key: 'a', value: { stringValue: 'b' } }]
+  const expected = ['application/json', { resourceSpans: [{ resource: { attributes } }] }]
+  expect(seen).toEqual([expected, expected, expected])
 })
 
 test('an answer that is nonsense, or endless, is an answer', async () => {

@@ -1,8 +1,10 @@
 import { subscribe } from 'node:diagnostics_channel'
-import { context, trace } from '@opentelemetry/api'
+import { context } from '@opentelemetry/api'
 import { getRPCMetadata } from '@opentelemetry/core'
+import { requestThrew } from './request-error.ts'
 
 interface Handled {
+  readonly request: { readonly raw: unknown }
   readonly route?: { readonly url?: string }
   readonly error?: unknown
 }
@@ -19,8 +21,7 @@ export function instrumentFastify(): void {
     if (metadata !== undefined && route?.url !== undefined) metadata.route = route.url
   })
   subscribe('tracing:fastify.request.handler:error', (message) => {
-    const { error } = message as Handled
-    const span = getRPCMetadata(context.active())?.span ?? trace.getActiveSpan()
-    if (span !== undefined && error instanceof Error) span.recordException(error)
+    const { request, error } = message as Handled
+    requestThrew(request.raw, error)
   })
 }

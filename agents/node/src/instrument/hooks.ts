@@ -11,19 +11,19 @@ const { registerHooks } = module as {
 const require = module.createRequire(import.meta.url)
 
 /**
- * Makes ES modules of these packages such that they can be patched, as CommonJS modules can be anyway. Only these: each
- * other module is loaded as it would be without.
+ * Makes ES modules of these packages, and files, such that they can be patched, as CommonJS modules can be anyway. Only
+ * these: each other module is loaded as it would be without.
  */
-export function patchableModules(packages: readonly string[]): void {
+export function patchableModules(include: (string | RegExp)[]): void {
   const { supportsSyncHooks } = require('import-in-the-middle/supports-sync-hooks.mjs') as {
     supportsSyncHooks: () => boolean
   }
   if (supportsSyncHooks()) {
     const { register } = require('import-in-the-middle/register-hooks.mjs') as typeof Hooks
-    register({ include: [...packages] })
+    register({ include })
   } else {
     // In a thread of its own, as older versions of Node have it.
-    module.register('import-in-the-middle/hook.mjs', import.meta.url, { data: { include: packages } })
+    module.register('import-in-the-middle/hook.mjs', import.meta.url, { data: { include } })
   }
 }
 

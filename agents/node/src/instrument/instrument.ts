@@ -29,8 +29,10 @@ export function instrument(config: Pick<Config, 'only' | 'without'>, provider: T
   if (wanted('platformatic-kafka')) instrumentPlatformaticKafka(provider.getTracer(scope('platformatic-kafka')))
 
   const byPackage = new Map<string, () => void>()
+  const files: RegExp[] = []
   for (const known of knownInstrumentations) {
     if (!wanted(known.name)) continue
+    if (known.files !== undefined) files.push(known.files)
     let loaded = false
     for (const name of known.packages) {
       byPackage.set(name, () => {
@@ -39,7 +41,7 @@ export function instrument(config: Pick<Config, 'only' | 'without'>, provider: T
       })
     }
   }
-  patchableModules([...byPackage.keys()])
+  patchableModules([...byPackage.keys(), ...files])
   if (wanted('sqlite')) {
     byPackage.set('node:sqlite', () => {
       instrumentSqlite(

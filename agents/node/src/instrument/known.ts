@@ -1,8 +1,14 @@
 import { createRequire } from 'node:module'
-import type { Instrumentation } from '@opentelemetry/instrumentation'
+import type { Instrumentation, InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation'
 import type { ExpressLayerType } from '@opentelemetry/instrumentation-express'
 import type { KoaLayerType } from '@opentelemetry/instrumentation-koa'
-import { withoutValuesInMysql } from '../redact.ts'
+import { redisWithoutValues, withoutValuesInMysql } from '../redact.ts'
+import { destinationOfConsumed, destinationOfPublished } from './amqp.ts'
+import { tellErrorsOfExpress, tellErrorsOfKoa } from './errors.ts'
+import { onceEachCommand } from './ioredis.ts'
+import { collectionOfCursor } from './mongodb.ts'
+import { nestFiles, nestInstrumentation } from './nest.ts'
+import { tellError } from './request-error.ts'
 
 /** An instrumentation of the contrib project, loaded when the program first asks for what it instruments. */
 export interface Known {
@@ -10,23 +16,51 @@ export interface Known {
   readonly name: string
   /** The packages that it patches, as they are imported. */
   readonly packages: readonly string[]
+  /** Files within them that are patched, where they are ES modules. */
+  readonly files?: RegExp
   load(): Instrumentation
 }
 
 const require = createRequire(import.meta.url)
 
 // `require`, and not `import()`: it happens in the middle of the program's own import, which must not wait.
-function known(name: string, packages: readonly string[], type: string, config?: object): Known {
+function known(
+  name: string,
+  packages: readonly string[],
+  type: string,
+  config?: object,
+  also?: (exports: unknown) => void,
+): Known {
   const load = (): Instrumentation => {
-    const loaded = require(`@opentelemetry/instrumentation-${name}`) as Record<
-      string,
-      new (c?: object) => Instrumentation
-    >
+    const loaded = require(`@opentelemetry/instrumentation-${name}`) as Record<string, Type>
     const Type = loaded[type]
     if (Type === undefined) throw new Error(`@opentelemetry/instrumentation-${name} has no ${type}`)
-    return new Type(config)
+    return also === undefined ? new Type(config) : new (patchingAlso(Type, also))(config)
   }
   return { name, packages, load }
+}
+
+type Type = new (config?: object) => Instrumentation & {
+  init(): InstrumentationNodeModuleDefinition | InstrumentationNodeModuleDefinition[]
+}
+
+/** The same instrumentation, which hands the module over once it has patched it. */
+function patchingAlso(Type: Type, also: (exports: unknown) => void): Type {
+  return class extends Type {
+    override init(): InstrumentationNodeModuleDefinition[] {
+      const definitions = [super.init()].flat()
+      for (const definition of definitions) {
+        const { patch } = definition
+        definition.patch = (exports: unknown, version?: string): unknown => {
+          const patched: unknown = patch?.(exports, version) ?? exports
+          // The namespace of an ES module, or what CommonJS exports.
+          also((exports as { default?: unknown }).default ?? exports)
+          return patched
+        }
+      }
+      return definitions
+    }
+  }
 }
 
 /**
@@ -34,12 +68,22 @@ function known(name: string, packages: readonly string[], type: string, config?:
  * connection taken from a pool), no values of statements.
  */
 export const knownInstrumentations: readonly Known[] = [
-  known('express', ['express'], 'ExpressInstrumentation', {
-    ignoreLayersType: ['middleware', 'router', 'request_handler'] satisfies `${ExpressLayerType}`[],
-  }),
+  known(
+    'express',
+    ['express'],
+    'ExpressInstrumentation',
+    { ignoreLayersType: ['middleware', 'router', 'request_handler'] satisfies `${ExpressLayerType}`[] },
+    tellErrorsOfExpress,
+  ),
   // The span of its router is what tells the route.
-  known('koa', ['koa'], 'KoaInstrumentation', { ignoreLayersType: ['middleware'] satisfies `${KoaLayerType}`[] }),
-  known('nestjs-core', ['@nestjs/core'], 'NestInstrumentation'),
+  known(
+    'koa',
+    ['koa'],
+    'KoaInstrumentation',
+    { ignoreLayersType: ['middleware'] satisfies `${KoaLayerType}`[] },
+    tellErrorsOfKoa,
+  ),
+  { name: 'nestjs-core', packages: ['@nestjs/core'], files: nestFiles, load: nestInstrumentation },
   known('graphql', ['graphql'], 'GraphQLInstrumentation', { ignoreTrivialResolveSpans: true, mergeItems: true }),
   known('grpc', ['@grpc/grpc-js'], 'GrpcInstrumentation'),
   known('pg', ['pg', 'pg-pool'], 'PgInstrumentation', { ignoreConnectSpans: true }),
@@ -47,11 +91,22 @@ export const knownInstrumentations: readonly Known[] = [
     maskStatement: true,
     maskStatementHook: withoutValuesInMysql,
   }),
-  known('mongodb', ['mongodb'], 'MongoDBInstrumentation'),
-  known('redis', ['redis', '@redis/client', '@node-redis/client'], 'RedisInstrumentation'),
-  known('ioredis', ['ioredis'], 'IORedisInstrumentation'),
+  known('mongodb', ['mongodb'], 'MongoDBInstrumentation', { responseHook: collectionOfCursor }),
+  known('redis', ['redis', '@redis/client', '@node-redis/client'], 'RedisInstrumentation', {
+    dbStatementSerializer: redisWithoutValues,
+  }),
+  known(
+    'ioredis',
+    ['ioredis'],
+    'IORedisInstrumentation',
+    { dbStatementSerializer: redisWithoutValues },
+    onceEachCommand,
+  ),
   known('kafkajs', ['kafkajs'], 'KafkaJsInstrumentation'),
-  known('amqplib', ['amqplib'], 'AmqplibInstrumentation'),
+  known('amqplib', ['amqplib'], 'AmqplibInstrumentation', {
+    publishHook: destinationOfPublished,
+    consumeHook: destinationOfConsumed,
+  }),
   // Ids into the lines, but no lines sent: where they go is the program's own business.
   known('pino', ['pino'], 'PinoInstrumentation', { disableLogSending: true }),
   known('winston', ['winston'], 'WinstonInstrumentation', { disableLogSending: true }),
@@ -59,7 +114,7 @@ export const knownInstrumentations: readonly Known[] = [
 
 /** Those of Node itself, there from the start. */
 export const ownInstrumentations: readonly Known[] = [
-  known('http', ['http', 'https'], 'HttpInstrumentation'),
+  known('http', ['http', 'https'], 'HttpInstrumentation', { applyCustomAttributesOnSpan: tellError }),
   known('undici', [], 'UndiciInstrumentation'),
 ]
 

@@ -1,9 +1,11 @@
 import { ROOT_CONTEXT, type Span as ApiSpan, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { plainFromJson, plainFromProtobuf } from '../../../../test/otlp-json-oracle.ts'
 import { traceRequestTypeWithStrings } from '../../../../test/otlp-oracle.ts'
 import type { FinishedSpan } from '../trace/span.ts'
 import { providerFor } from '../trace/testing.ts'
+import { jsonOf } from './json.ts'
 import { RequestBuilder } from './request.ts'
 
 interface Value {
@@ -97,6 +99,7 @@ test('what goes out is what was recorded, whatever it is', () => {
       const { body, spans } = builder.take()
       expect(spans).toBe(specs.length)
       expect(builder.spans).toBe(0)
+      expect(plainFromJson(jsonOf(body).toString())).toEqual(plainFromProtobuf(body))
 
       const [group] = decode(body).resourceSpans
       expect(attributesOf(group?.resource.attributes)).toEqual(resource)
@@ -194,4 +197,50 @@ test('a text far larger than a buffer, and one of characters that take three byt
   const [span] = decode(builder.take().body).resourceSpans[0]!.scopeSpans[0]!.spans
   expect(span!['name']).toBe(wide)
   expect(attributesOf(span!['attributes'])).toEqual({ large, [wide]: wide })
+})
+
+test('as JSON: ids in hexadecimal, 64-bit numbers as texts, enums as numbers, and numbers that JSON does not have', () => {
+  const builder = new RequestBuilder({ 'service.name': 'lamps' }, () => undefined)
+  const provider = providerFor((span) => builder.add(span))
+  const context = { traceId: 'AB'.repeat(16), spanId: '12'.repeat(8), traceFlags: 1, isRemote: true }
+  provider
+    .getTracer('t')
+    .startSpan(
+      'name',
+      {
+        kind: SpanKind.SERVER,
+        startTime: [1_700_000_000, 5],
+        attributes: { count: -7, not: NaN, most: Infinity, half: 0.5, yes: false, list: [1, 2], none: [] },
+      },
+      trace.setSpanContext(ROOT_CONTEXT, context),
+    )
+    .end([1_700_000_001, 0])
+  const { resourceSpans } = JSON.parse(jsonOf(builder.take().body).toString()) as {
+    resourceSpans: [{ resource: unknown; scopeSpans: [{ scope: unknown; spans: [Record<string, unknown>] }] }]
+  }
+  const [{ resource, scopeSpans }] = resourceSpans
+  const [{ scope, spans }] = scopeSpans
+  expect(resource).toEqual({ attributes: [{ key: 'service.name', value: { stringValue: 'lamps' } }] })
+  expect(scope).toEqual({ name: 't' })
+  expect(spans).toEqual([
+    {
+      traceId: 'ab'.repeat(16),
+      spanId: expect.stringMatching(/^[\da-f]{16}$/) as string,
+      parentSpanId: '12'.repeat(8),
+      name: 'name',
+      kind: 2,
+      startTimeUnixNano: '1700000000000000005',
+      endTimeUnixNano: '1700000001000000000',
+      flags: 0x301,
+      attributes: [
+        { key: 'count', value: { intValue: '-7' } },
+        { key: 'not', value: { doubleValue: 'NaN' } },
+        { key: 'most', value: { doubleValue: 'Infinity' } },
+        { key: 'half', value: { doubleValue: 0.5 } },
+        { key: 'yes', value: { boolValue: false } },
+        { key: 'list', value: { arrayValue: { values: [{ intValue: '1' }, { intValue: '2' }] } } },
+        { key: 'none', value: { arrayValue: {} } },
+      ],
+    },
+  ])
 })

@@ -218,7 +218,7 @@ export class RecordingSpan implements Span, FinishedSpan {
     const attributes: Attributes = {}
     if (typeof exception === 'string') attributes['exception.message'] = exception
     else {
-      const type = exception.code === undefined ? exception.name : String(exception.code)
+      const type = exceptionType(exception)
       if (type) attributes['exception.type'] = type
       if (exception.message) attributes['exception.message'] = exception.message
       if (exception.stack) attributes['exception.stacktrace'] = exception.stack
@@ -257,6 +257,12 @@ export class RecordingSpan implements Span, FinishedSpan {
     }
     return { attributes, droppedAttributesCount }
   }
+}
+
+/** What `exception.type` and `error.type` call it: its code, which says more than its class where there is one. */
+export function exceptionType(exception: Exception): string | undefined {
+  if (typeof exception === 'string') return undefined
+  return (exception.code === undefined ? exception.name : String(exception.code)) || undefined
 }
 
 const unset: SpanStatus = { code: SpanStatusCode.UNSET }

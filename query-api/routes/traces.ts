@@ -8,13 +8,14 @@ import { windowParams } from '../questions/spans.ts'
 import { summaries } from '../questions/summaries.ts'
 import { jaegerJson } from '../file/jaeger.ts'
 import { answerJson } from '../trace/answer.ts'
+import { arrowStream, skeletonArrow } from '../trace/arrow.ts'
 import { otlpJson } from '../trace/otlp.ts'
 import { findTraceql } from '../traceql/run.ts'
 import type { TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
-import { loadTrace } from './load-trace.ts'
+import { loadDetails, loadTrace } from './load-trace.ts'
 import { readFilters } from './read-filters.ts'
-import { traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
+import { detailsQuery, traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
 
 export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get<{ Querystring: TracesQuery }>(
@@ -24,11 +25,38 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   )
   app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof traceQuery> }>(
     '/api/traces/:traceId',
-    { schema: { summary: 'One trace, put together', params: traceParams, querystring: traceQuery } },
+    {
+      schema: {
+        summary: 'One trace, put together',
+        description: `Who also accepts ${arrowStream} gets traces of more than ${jsonUpTo} spans as such (docs/large-traces.md).`,
+        produces: ['application/json', arrowStream],
+        params: traceParams,
+        querystring: traceQuery,
+      },
+    },
     async (request, reply) => {
       const traceId = request.params.traceId.toLowerCase()
-      const parts = await loadTrace(context, request, reply, traceId, { proxies: 'folded', ...request.query })
+      const takesArrow = request.headers.accept?.includes(arrowStream) === true
+      const parts = await loadTrace(context, request, reply, traceId, {
+        proxies: 'folded',
+        ...request.query,
+        detailsOf: takesArrow ? 'small' : 'any',
+      })
+      void reply.header('vary', 'accept')
+      if (takesArrow && parts.rebuilt.spans.size > jsonUpTo) {
+        return reply.type(arrowStream).send(Readable.from(skeletonArrow(parts.rebuilt), { objectMode: false }))
+      }
       return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))
+    },
+  )
+  app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof detailsQuery> }>(
+    '/api/traces/:traceId/details',
+    { schema: { summary: 'What was sent of some of its spans', params: traceParams, querystring: detailsQuery } },
+    async (request, reply) => {
+      const { params, query: asked } = request
+      const ids = asked.span.map((id) => id.toLowerCase())
+      const text = await loadDetails(context, request, reply, params.traceId.toLowerCase(), ids)
+      return reply.type('application/json; charset=utf-8').send(text)
     },
   )
   for (const [form, summary, textOf] of downloads) {
@@ -46,6 +74,12 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
     )
   }
 }
+
+/**
+ * Up to so many spans a trace is JSON with everything in it, whoever asks: then one answer is all that its page needs, and
+ * words in attributes are found as one types. It is on screen in half a second; ten times as many would take four.
+ */
+const jsonUpTo = 20_000
 
 /** One trace for a file. */
 const downloads = [

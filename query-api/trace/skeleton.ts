@@ -19,6 +19,54 @@ export interface SkeletonSpan {
   copies: number
 }
 
+/** A span as it is but for its parent or its start. */
+export class ChangedSpan implements SkeletonSpan {
+  readonly #of: SkeletonSpan
+  readonly parentSpanId: string
+  readonly start: bigint
+  constructor(of: SkeletonSpan, { parentSpanId, start }: Partial<Pick<SkeletonSpan, 'parentSpanId' | 'start'>>) {
+    this.#of = of
+    this.parentSpanId = parentSpanId ?? of.parentSpanId
+    this.start = start ?? of.start
+  }
+  get spanId(): string {
+    return this.#of.spanId
+  }
+  get service(): string {
+    return this.#of.service
+  }
+  get name(): string {
+    return this.#of.name
+  }
+  get kind(): number {
+    return this.#of.kind
+  }
+  get error(): boolean {
+    return this.#of.error
+  }
+  get duration(): bigint {
+    return this.#of.duration
+  }
+  get invalidTimes(): boolean {
+    return this.#of.invalidTimes
+  }
+  get receivedAt(): bigint {
+    return this.#of.receivedAt
+  }
+  get resourceId(): string {
+    return this.#of.resourceId
+  }
+  get scope(): number {
+    return this.#of.scope
+  }
+  get copyKey(): string {
+    return this.#of.copyKey
+  }
+  get copies(): number {
+    return this.#of.copies
+  }
+}
+
 /**
  * One span for each id: of its copies, the one received first (equal times of receipt: the one whose key sorts first, so
  * that the choice does not depend on the order of the rows). `copies` of it counts them all.

@@ -1,5 +1,5 @@
 import { AppError } from '../../base/errors.ts'
-import type { SkeletonSpan } from '../trace/skeleton.ts'
+import type { SkeletonRows, SkeletonSpan } from '../trace/skeleton.ts'
 import { SkeletonTable } from '../trace/skeleton-table.ts'
 import { stream, type Asker } from './ask.ts'
 import { around, inTraces, spanIdHex, timesMakeSense } from './spans.ts'
@@ -15,7 +15,7 @@ export interface StoredScope {
 }
 
 export interface Skeleton {
-  readonly rows: readonly SkeletonSpan[]
+  readonly rows: SkeletonRows & { readonly length: number }
   readonly scopes: readonly StoredScope[]
 }
 
@@ -80,7 +80,7 @@ export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skel
   if (table.length > maxTraceRows) {
     throw new AppError('TOO_LARGE', `the trace has more than ${maxTraceRows} spans, too many to put together`)
   }
-  return { rows: table.rows(), scopes }
+  return { rows: table, scopes }
 }
 
 /** A span of one of several traces, and what was asked for besides. */

@@ -14,6 +14,7 @@ const fewThreads = `SETTINGS max_threads = 1, local_filesystem_read_method = 'pr
 
 /** A trace's skeleton together with everything that was sent of each row, by start. */
 export interface WholeTrace extends Skeleton {
+  readonly rows: readonly SkeletonSpan[]
   readonly details: readonly StoredSpan[]
 }
 

@@ -10,11 +10,11 @@ import type {
   TraceServiceFigures,
 } from '../types.ts'
 import { foldedSpans, foldingIn, noProxies, type TraceFolding, type TraceProxies } from './proxies.ts'
-import { criticalPath, type Segment } from './critical-path.ts'
+import { criticalPath, type Path } from './critical-path.ts'
 import { selfTimes } from './self-time.ts'
-import { byStart, ChangedSpan, withoutCopies, type SkeletonSpan } from './skeleton.ts'
+import { byStart, ChangedSpan, joined, type SkeletonRows, type SkeletonSpan } from './skeleton.ts'
 import { clockShifts, clockSkews, pairKey, type PairSkew } from './skew.ts'
-import { buildTree, type Tree } from './tree.ts'
+import { buildTree, treeOf, type Tree } from './tree.ts'
 
 /** A trace is complete when nothing of it was received for so long, and no parent is missing. */
 export const settledAfterNanos = 10_000_000_000n
@@ -50,7 +50,7 @@ export interface RebuiltTrace {
   /** The spans that are left, by start, and how they hang together. */
   readonly tree: Tree
   /** The critical path, by indexes into the tree. */
-  readonly path: readonly Segment[]
+  readonly path: Path
   /** Those of the tree, in its order, then those that are folded into them. */
   readonly spans: RebuiltSpans
   readonly figures: TraceFigures
@@ -65,12 +65,12 @@ export interface RebuiltTrace {
  */
 export function rebuild(
   traceId: string,
-  rows: Iterable<SkeletonSpan>,
+  rows: SkeletonRows,
   now: bigint,
   { clocks = 'sent', proxies = 'shown' }: Asked = {},
   known: TraceProxies = noProxies,
 ): RebuiltTrace {
-  const sent = buildTree(withoutCopies(rows))
+  const sent = treeOf(joined(rows))
   const folding = foldingIn(sent, known)
   // Of all spans: a proxy's may be the only ones that tell of both sides of a call to the microsecond.
   const skews = clockSkews(sent, folding.ownerOf)
@@ -128,7 +128,7 @@ export function rebuild(
           children: children.map(idOf),
         })),
         cycles: tree.cyclic.map(idOf),
-        criticalPath: path.map((segment): CriticalPathSegment => ({
+        criticalPath: Array.from(path, (segment): CriticalPathSegment => ({
           spanId: idOf(segment.span),
           startTimeUnixNano: segment.start.toString(),
           endTimeUnixNano: segment.end.toString(),
@@ -167,7 +167,7 @@ function spansOf(
 function rebuiltIn(
   tree: Tree,
   self: BigUint64Array,
-  path: readonly Segment[],
+  path: Path,
   skews: readonly PairSkew[],
   shiftOf: ReadonlyMap<string, bigint> | undefined,
   { ownerOf }: TraceFolding,
@@ -185,7 +185,7 @@ function rebuiltIn(
       span,
       selfTime: self[index] ?? 0n,
       onCriticalPath: onPath[index] === 1,
-      missingParent: tree.missing.has(span.parentSpanId),
+      missingParent: tree.missing.size > 0 && tree.missing.has(span.parentSpanId),
       skew: skew === undefined ? undefined : skewOf.get(skew),
       shift: shiftOf?.get(span.spanId) ?? 0n,
       foldedInto: '',

@@ -1,4 +1,5 @@
-import type { SkeletonSpan } from './skeleton.ts'
+import { grown } from './grown.ts'
+import { firstOf, notThere, type Joined, type SkeletonSpan } from './skeleton.ts'
 
 /** Texts that occur again and again, each kept once. */
 class Dictionary {
@@ -8,6 +9,39 @@ class Dictionary {
     let place = this.#places.get(text)
     if (place === undefined) this.#places.set(text, (place = this.texts.push(text) - 1))
     return place
+  }
+}
+
+/** Rows by their ids, with open addressing: a map of a million texts takes ten times as much, and a second to fill. */
+class RowsById {
+  readonly #ids: Uint32Array
+  /** Places plus 1. */
+  readonly #slots: Int32Array
+  constructor(ids: Uint32Array, many: number) {
+    this.#ids = ids
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * many + 2)))
+  }
+  /** The row that was put first with the id of this one: itself where none was. */
+  put(at: number): number {
+    const slot = this.#slot(this.#ids, at)
+    const known = this.#slots[slot] ?? 0
+    if (known > 0) return known - 1
+    this.#slots[slot] = at + 1
+    return at
+  }
+  /** That with the id that stands at a place of a column of ids; -1 for none. */
+  find(ids: Uint32Array, at: number): number {
+    return (this.#slots[this.#slot(ids, at)] ?? 0) - 1
+  }
+  #slot(ids: Uint32Array, at: number): number {
+    const [high, low] = [ids[2 * at] ?? 0, ids[2 * at + 1] ?? 0]
+    const mask = this.#slots.length - 1
+    let slot = Math.imul(Math.imul(high, 0x9e3779b1) ^ low, 0x85ebca6b) & mask
+    for (let known = this.#slots[slot] ?? 0; known > 0; known = this.#slots[slot] ?? 0) {
+      if (this.#ids[2 * known - 2] === high && this.#ids[2 * known - 1] === low) break
+      slot = (slot + 1) & mask
+    }
+    return slot
   }
 }
 
@@ -59,9 +93,37 @@ export class SkeletonTable {
     this.#copies[at] = span.copies
   }
 
-  /** All rows, each a view of its columns. */
-  rows(): SkeletonSpan[] {
-    return Array.from({ length: this.#length }, (_, at) => new SkeletonTable.#Row(this, at))
+  /** All rows in the order in which they were added, each a view of its columns. */
+  *[Symbol.iterator](): Generator<SkeletonSpan, void, void> {
+    for (let at = 0; at < this.#length; at++) yield new SkeletonTable.#Row(this, at)
+  }
+
+  /** What `joined` says of these rows, which must have been added by start; with numbers in place of texts. */
+  joined(): Joined {
+    const many = this.#length
+    const byId = new RowsById(this.#ids, many)
+    const row = (at: number) => new SkeletonTable.#Row(this, at)
+    // Of each id the row that came first, by place of its first row; and whether a row is one of these.
+    const kept = new Int32Array(many)
+    const isKept = new Uint8Array(many)
+    for (let at = 0; at < many; at++) {
+      const known = byId.put(at)
+      const before = known === at ? at : (kept[known] ?? at)
+      const first = known === at || firstOf(row(before), row(at)).place === at ? at : before
+      isKept[before] = 0
+      isKept[first] = 1
+      kept[known] = first
+    }
+    const spans: SkeletonSpan[] = []
+    const index = new Int32Array(many)
+    for (let at = 0; at < many; at++) if (isKept[at] === 1) index[at] = spans.push(row(at)) - 1
+    const parents = new Int32Array(spans.length).fill(-1)
+    for (let at = 0; at < many; at++) {
+      if (isKept[at] !== 1 || (this.#parents[2 * at] === 0 && this.#parents[2 * at + 1] === 0)) continue
+      const up = byId.find(this.#parents, at)
+      parents[index[at] ?? 0] = up < 0 ? notThere : (index[kept[up] ?? 0] ?? notThere)
+    }
+    return { spans, parents }
   }
 
   static readonly #Row = class implements SkeletonSpan {
@@ -70,6 +132,9 @@ export class SkeletonTable {
     constructor(of: SkeletonTable, at: number) {
       this.#of = of
       this.#at = at
+    }
+    get place(): number {
+      return this.#at
     }
     get spanId(): string {
       return readId(this.#of.#ids, this.#at)
@@ -119,27 +184,19 @@ export class SkeletonTable {
   }
 
   #grow(): void {
-    const twice = <Column extends { set(from: Column): void; readonly length: number }>(
-      column: Column,
-      make: new (length: number) => Column,
-    ): Column => {
-      const next = new make(2 * column.length)
-      next.set(column)
-      return next
-    }
-    this.#ids = twice(this.#ids, Uint32Array)
-    this.#parents = twice(this.#parents, Uint32Array)
-    this.#service = twice(this.#service, Uint32Array)
-    this.#name = twice(this.#name, Uint32Array)
-    this.#resource = twice(this.#resource, Uint32Array)
-    this.#scope = twice(this.#scope, Uint32Array)
-    this.#kind = twice(this.#kind, Int32Array)
-    this.#flags = twice(this.#flags, Uint8Array)
-    this.#start = twice(this.#start, BigUint64Array)
-    this.#duration = twice(this.#duration, BigUint64Array)
-    this.#received = twice(this.#received, BigInt64Array)
-    this.#copyKey = twice(this.#copyKey, BigUint64Array)
-    this.#copies = twice(this.#copies, Uint32Array)
+    this.#ids = grown(this.#ids)
+    this.#parents = grown(this.#parents)
+    this.#service = grown(this.#service)
+    this.#name = grown(this.#name)
+    this.#resource = grown(this.#resource)
+    this.#scope = grown(this.#scope)
+    this.#kind = grown(this.#kind)
+    this.#flags = grown(this.#flags)
+    this.#start = grown(this.#start)
+    this.#duration = grown(this.#duration)
+    this.#received = grown(this.#received)
+    this.#copyKey = grown(this.#copyKey)
+    this.#copies = grown(this.#copies)
   }
 }
 

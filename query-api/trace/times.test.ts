@@ -15,7 +15,11 @@ const selfOf = (spans: ReturnType<typeof span>[]): Record<string, number> => {
 }
 const pathOf = (spans: ReturnType<typeof span>[]): [string | undefined, number, number][] => {
   const tree = treeOf(spans)
-  return criticalPath(tree).map(({ span, start, end }) => [tree.spans[span]?.spanId, Number(start), Number(end)])
+  return Array.from(criticalPath(tree), ({ span, start, end }) => [
+    tree.spans[span]?.spanId,
+    Number(start),
+    Number(end),
+  ])
 }
 
 const client = (start: number, end: number) => span('c', '', start, end, { service: 'front', kind: 3 })
@@ -115,7 +119,7 @@ describe('the critical path', () => {
     fc.assert(
       fc.property(anySpans, (spans) => {
         const tree = treeOf(spans)
-        const path = criticalPath(tree)
+        const path = [...criticalPath(tree)]
         let upTo = 0n
         for (const { span, start, end } of path) {
           const of = tree.spans[span]

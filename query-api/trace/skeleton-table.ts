@@ -12,11 +12,23 @@ class Dictionary {
   }
 }
 
+/**
+ * Ids may differ in any of their bits alone, and the last ones choose the slot: murmur3's mixing brings all down to these. The
+ * seed is another each time, so that nobody can send ids that all want the same slot.
+ */
+function hashOf(high: number, low: number, seed: number): number {
+  let hash = Math.imul(high ^ seed, 0x9e3779b1) ^ (low + seed)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
+
 /** Rows by their ids, with open addressing: a map of a million texts takes ten times as much, and a second to fill. */
 class RowsById {
   readonly #ids: Uint32Array
   /** Places plus 1. */
   readonly #slots: Int32Array
+  readonly #seed = Math.floor(Math.random() * 2 ** 32)
   constructor(ids: Uint32Array, many: number) {
     this.#ids = ids
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * many + 2)))
@@ -36,7 +48,7 @@ class RowsById {
   #slot(ids: Uint32Array, at: number): number {
     const [high, low] = [ids[2 * at] ?? 0, ids[2 * at + 1] ?? 0]
     const mask = this.#slots.length - 1
-    let slot = Math.imul(Math.imul(high, 0x9e3779b1) ^ low, 0x85ebca6b) & mask
+    let slot = hashOf(high, low, this.#seed) & mask
     for (let known = this.#slots[slot] ?? 0; known > 0; known = this.#slots[slot] ?? 0) {
       if (this.#ids[2 * known - 2] === high && this.#ids[2 * known - 1] === low) break
       slot = (slot + 1) & mask

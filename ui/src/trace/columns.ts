@@ -51,6 +51,7 @@ export interface Columns {
   readonly ids: Uint32Array
   /** Which place has an id: places plus 1, by a hash of the id. */
   readonly table: Int32Array
+  readonly seed: number
   readonly parent: Int32Array
   readonly depth: Int32Array
   /** First node after this one's subtree. */
@@ -109,7 +110,7 @@ export function layFlat(rows: SpanRows): Columns {
     many: row.length,
     row,
     ids,
-    table: idTable(ids),
+    ...idTable(ids),
     parent: tree.parent,
     depth: tree.depth,
     end: endsOf(tree.parent),
@@ -308,27 +309,37 @@ export function writeId(ids: Uint32Array, at: number, id: string): void {
 const digits = (half: number): string => half.toString(16).padStart(8, '0')
 export const readId = (ids: Uint32Array, at: number): string => digits(at0(ids, 2 * at)) + digits(at0(ids, 2 * at + 1))
 
-const hashOf = (high: number, low: number): number => Math.imul(Math.imul(high, 0x9e3779b1) ^ low, 0x85ebca6b) >>> 0
+/**
+ * Ids may differ in any of their bits alone, and the last ones choose the slot: murmur3's mixing brings all down to these. The
+ * seed is another each time, so that nobody can send ids that all want the same slot.
+ */
+function hashOf(high: number, low: number, seed: number): number {
+  let hash = Math.imul(high ^ seed, 0x9e3779b1) ^ (low + seed)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
 
 /** Open addressing: a map of a million texts would take ten times as much, and a second to fill. */
-function idTable(ids: Uint32Array): Int32Array {
+function idTable(ids: Uint32Array): Pick<Columns, 'table' | 'seed'> {
+  const seed = Math.floor(Math.random() * 2 ** 32)
   const many = ids.length / 2
   const table = new Int32Array(2 ** Math.ceil(Math.log2(2 * many + 2)))
   const mask = table.length - 1
   for (let at = 0; at < many; at++) {
-    let slot = hashOf(at0(ids, 2 * at), at0(ids, 2 * at + 1)) & mask
+    let slot = hashOf(at0(ids, 2 * at), at0(ids, 2 * at + 1), seed) & mask
     while (at0(table, slot) !== 0) slot = (slot + 1) & mask
     table[slot] = at + 1
   }
-  return table
+  return { table, seed }
 }
 
 /** The place of an id in the columns, of nodes or behind them; -1 where it is not there. */
-export function placeOf({ ids, table }: Pick<Columns, 'ids' | 'table'>, id: string): number {
+export function placeOf({ ids, table, seed }: Pick<Columns, 'ids' | 'table' | 'seed'>, id: string): number {
   if (!/^[0-9a-f]{16}$/.test(id)) return -1
   const [high, low] = [Number.parseInt(id.slice(0, 8), 16), Number.parseInt(id.slice(8), 16)]
   const mask = table.length - 1
-  for (let slot = hashOf(high, low) & mask; ; slot = (slot + 1) & mask) {
+  for (let slot = hashOf(high, low, seed) & mask; ; slot = (slot + 1) & mask) {
     const at = at0(table, slot) - 1
     if (at < 0) return -1
     if (ids[2 * at] === high && ids[2 * at + 1] === low) return at

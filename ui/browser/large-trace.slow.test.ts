@@ -108,7 +108,7 @@ test.each([
   )
   // Details of what is selected come when it is, by keys as by clicks.
   await page.locator('.fall-scroll').focus()
-  await page.keyboard.press('Home')
+  await page.keyboard.press('j')
   await shows(details(page), 'nightly reconciliation')
   await page.keyboard.press('e')
   await shows(details(page), 'row differs')

@@ -58,9 +58,7 @@ export function makeActions({ model, view, rows, runs, closed: closedRuns, selec
     closeRun,
     toggle: (index: number) => close(index, !closedRuns.has(index) && !view.closed.has(nodes.at(index)?.id ?? '')),
     move: (by: number) => {
-      // With nothing selected the next one is the first; the end is the end from wherever.
-      const from = selected < 0 ? (by === 1 ? -1 : by === -1 ? rows.length : 0) : rowOf(rows, selected)
-      const row = from + by
+      const row = selected < 0 ? (by > 0 ? 0 : rows.length - 1) : rowOf(rows, selected) + by
       select(rows[Math.max(0, Math.min(rows.length - 1, row))] ?? -1)
     },
     /** Collapses, then the run that it is one of; on what is already closed or has no children, goes to the parent. */

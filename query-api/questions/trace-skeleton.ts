@@ -64,14 +64,13 @@ export function skeletonDecoder(): { scopes: StoredScope[]; decode: (row: readon
   return { scopes, decode }
 }
 
-/** The small part of every span of a trace, copies included, by start. No rows: the trace is not known. */
+/** The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. */
 export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skeleton> {
   const { scopes, decode } = skeletonDecoder()
   const table = new SkeletonTable()
   const batches = stream(asker, {
     name: 'trace_skeleton',
-    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace}
-      ORDER BY start_ns, duration_ns DESC, byteSwap(span_id) LIMIT ${maxTraceRows + 1}`,
+    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace} LIMIT ${maxTraceRows + 1}`,
     params: { traceId },
     maxRows: maxTraceRows + 1,
     decode,

@@ -35,7 +35,10 @@ export async function loadTrace(
   if (whole !== undefined) return whole
   await holdPlace(context.slots.large, request, reply)
   await collectGarbage()
-  return largeParts(asker, traceId, asked)
+  return largeParts(asker, traceId, asked, async () => {
+    await holdPlace(context.slots.huge, request, reply)
+    await collectGarbage()
+  })
 }
 
 /** What was sent of some spans of a trace, as the text of a `TraceDetailsAnswer`. */
@@ -75,11 +78,19 @@ async function wholeParts(asker: Asker, traceId: string, asked: Asked): Promise<
   }
 }
 
-/** What is small of every span first, the rest as it comes and is written. */
+/** From here on a place for a large trace is not enough for what is rebuilt. */
+const hugeRows = 150_000
+
+/**
+ * What is small of every span first, the rest as it comes and is written.
+ *
+ * @param makeRoom of a huge trace, before it is put together
+ */
 async function largeParts(
   asker: Asker,
   traceId: string,
   { detailsOf, ...asked }: Parameters<typeof loadTrace>[4] & object,
+  makeRoom: () => Promise<void>,
 ): Promise<TraceParts> {
   const unwanted = new AbortController()
   const ofDetails = { ...asker, signal: AbortSignal.any([asker.signal, unwanted.signal]) }
@@ -90,6 +101,7 @@ async function largeParts(
       traceResources(asker, traceId),
     ])
     if (rows.length === 0) throw unknownTrace(traceId)
+    if (rows.length > hugeRows) await makeRoom()
     const proxies = await proxiesInStore(asker, traceId, rows, scopes)
     return {
       rebuilt: rebuild(traceId, rows, nowNanos(), asked, proxies),

@@ -150,10 +150,11 @@ function spansOf(
   return {
     size: spans.length + folded.length,
     get(spanId) {
-      indexOf ??= new Map([
-        ...spans.map((span, index) => [span.spanId, index] as const),
-        ...folded.map(({ span }, index) => [span.spanId, spans.length + index] as const),
-      ])
+      if (indexOf === undefined) {
+        indexOf = new Map()
+        for (const { spanId } of spans) indexOf.set(spanId, indexOf.size)
+        for (const { span } of folded) indexOf.set(span.spanId, indexOf.size)
+      }
       return at(indexOf.get(spanId) ?? Infinity)
     },
     *values() {

@@ -1,5 +1,5 @@
 import { selfTimes } from '../trace/self-time.ts'
-import { joined, type SkeletonRows, type SkeletonSpan } from '../trace/skeleton.ts'
+import { joined, type SkeletonRows } from '../trace/skeleton.ts'
 import { treeOf } from '../trace/tree.ts'
 
 /**
@@ -36,7 +36,7 @@ export interface Contexts {
 }
 
 /** Puts a trace together and merges what was called alike. Never recursive: a chain of 100,000 spans is a legal trace. */
-export function contextsOf(rows: Iterable<SkeletonSpan>): Contexts {
+export function contextsOf(rows: SkeletonRows): Contexts {
   const tree = treeOf(joined(rows))
   const selfs = selfTimes(tree)
   const { spans } = tree

@@ -1,5 +1,5 @@
 import {
-  Batch,
+  type Batch,
   batchType,
   Column,
   columnFromArray,

@@ -150,59 +150,59 @@ export class SkeletonTable {
   }
 
   static readonly #Row = class implements SkeletonSpan {
-    readonly #of: SkeletonTable
+    readonly of: SkeletonTable
     readonly #at: number
     constructor(of: SkeletonTable, at: number) {
-      this.#of = of
+      this.of = of
       this.#at = at
     }
     get place(): number {
       return this.#at
     }
     get spanId(): string {
-      return readId(this.#of.#ids, this.#at)
+      return readId(this.of.#ids, this.#at)
     }
     get parentSpanId(): string {
-      return readId(this.#of.#parents, this.#at)
+      return readId(this.of.#parents, this.#at)
     }
     get service(): string {
-      return this.#of.#services.texts[this.#of.#service[this.#at] ?? -1] ?? ''
+      return this.of.#services.texts[this.of.#service[this.#at] ?? -1] ?? ''
     }
     get name(): string {
-      return this.#of.#names.texts[this.#of.#name[this.#at] ?? -1] ?? ''
+      return this.of.#names.texts[this.of.#name[this.#at] ?? -1] ?? ''
     }
     get resourceId(): string {
-      return this.#of.#resources.texts[this.#of.#resource[this.#at] ?? -1] ?? ''
+      return this.of.#resources.texts[this.of.#resource[this.#at] ?? -1] ?? ''
     }
     get scope(): number {
-      return this.#of.#scope[this.#at] ?? 0
+      return this.of.#scope[this.#at] ?? 0
     }
     get kind(): number {
-      return this.#of.#kind[this.#at] ?? 0
+      return this.of.#kind[this.#at] ?? 0
     }
     get error(): boolean {
-      return ((this.#of.#flags[this.#at] ?? 0) & isError) !== 0
+      return ((this.of.#flags[this.#at] ?? 0) & isError) !== 0
     }
     get invalidTimes(): boolean {
-      return ((this.#of.#flags[this.#at] ?? 0) & hasInvalidTimes) !== 0
+      return ((this.of.#flags[this.#at] ?? 0) & hasInvalidTimes) !== 0
     }
     get start(): bigint {
-      return this.#of.#start[this.#at] ?? 0n
+      return this.of.#start[this.#at] ?? 0n
     }
     get duration(): bigint {
-      return this.#of.#duration[this.#at] ?? 0n
+      return this.of.#duration[this.#at] ?? 0n
     }
     get receivedAt(): bigint {
-      return this.#of.#received[this.#at] ?? 0n
+      return this.of.#received[this.#at] ?? 0n
     }
     get copyKey(): string {
-      return String(this.#of.#copyKey[this.#at] ?? 0n)
+      return String(this.of.#copyKey[this.#at] ?? 0n)
     }
     get copies(): number {
-      return this.#of.#copies[this.#at] ?? 1
+      return this.of.#copies[this.#at] ?? 1
     }
     set copies(many: number) {
-      this.#of.#copies[this.#at] = many
+      this.of.#copies[this.#at] = many
     }
   }
 

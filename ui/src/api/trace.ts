@@ -1,5 +1,5 @@
 import type { TraceAnswer } from '../../../query-api/types.ts'
-import { Skeleton, readSkeleton } from '../trace/skeleton.ts'
+import { readSkeleton, type Skeleton } from '../trace/skeleton.ts'
 import { askFor, type Params } from './client.ts'
 
 const arrowStream = 'application/vnd.apache.arrow.stream'

@@ -37,7 +37,7 @@ function answerOf({ head, spans }: RebuiltTrace): TraceAnswer {
 const someSpans = anySpans.filter((spans) => spans.length > 0)
 
 /** Without where ids stand in the table, which is another each time. */
-const comparable = ({ table: _, seed: __, ...columns }: Columns) => columns
+const comparable = (columns: Columns) => ({ ...columns, table: undefined, seed: 0 })
 
 test.each<Asked>([{}, { clocks: 'corrected' }, { proxies: 'folded' }, { proxies: 'folded', clocks: 'corrected' }])(
   'any trace is laid out the same from an Arrow stream as from JSON (%j)',

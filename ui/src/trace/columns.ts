@@ -100,11 +100,7 @@ export function layFlat(rows: SpanRows): Columns {
     writeId(ids, node, id)
   }
   const { held } = tree
-  for (let node = 0; held !== undefined && node < count; node++) {
-    for (let at = at0(held, node); at < at0(held, node + 1); at++) {
-      if ((at0(flags, at) & flag.error) !== 0) flags[node] = at0(flags, node) | flag.failed
-    }
-  }
+  if (held !== undefined) failWithHeld(flags, held, count)
   return {
     count,
     many: row.length,
@@ -129,6 +125,15 @@ export function layFlat(rows: SpanRows): Columns {
     critical: criticalOf(rows.critical, row, count),
     held,
     deepest: tree.depth.reduce((most, depth) => Math.max(most, depth), 0),
+  }
+}
+
+/** What is folded into a node fails it. */
+function failWithHeld(flags: Uint8Array, held: Int32Array, count: number): void {
+  for (let node = 0; node < count; node++) {
+    for (let at = at0(held, node); at < at0(held, node + 1); at++) {
+      if ((at0(flags, at) & flag.error) !== 0) flags[node] = at0(flags, node) | flag.failed
+    }
   }
 }
 

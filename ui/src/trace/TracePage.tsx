@@ -12,9 +12,11 @@ import { carried } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { parseTraceId } from './id.ts'
 import { buildModel, firstSpan, modelOf, type TraceModel } from './model.ts'
-import { sentOnDemand } from './sent.ts'
+import { sentOnDemand, type SentSpans } from './sent.ts'
 import { Skeleton } from './skeleton.ts'
 import { TraceView } from './TraceView.tsx'
+
+const againMs = 5000
 
 export function TracePage() {
   const { traceId } = useParams({ from: '/trace/$traceId' })
@@ -28,8 +30,12 @@ export function TracePage() {
     // The same trace on other clocks, or with proxies, stays on screen until it is there.
     placeholderData: (was) => (was !== undefined && figuresIn(was).traceId === id ? was : undefined),
     // Spans may still arrive: looked at again until all are there.
-    refetchInterval: ({ state: { data: now, error: failed } }) =>
-      (now !== undefined && mayGrow(figuresIn(now))) || (failed instanceof ApiError && failed.away) ? 5000 : false,
+    refetchInterval: ({ state: { data: now, error: failed } }) => {
+      if (failed instanceof ApiError && failed.away) return againMs
+      if (now === undefined || !mayGrow(figuresIn(now))) return false
+      // A million spans keep the server busy for as long as a small trace is left alone.
+      return now instanceof Skeleton ? 4 * againMs : againMs
+    },
   })
   const asked = useRef(now)
   useEffect(() => {
@@ -37,7 +43,9 @@ export function TracePage() {
     asked.current = now
     void refetch()
   }, [now, refetch])
-  const model = useMemo(() => (data === undefined ? undefined : modelFrom(data)), [data])
+  // Kept when more spans of a large trace come in.
+  const sent = useMemo(() => sentOnDemand((ids, signal) => askDetails(id ?? '', ids, signal)), [id])
+  const model = useMemo(() => (data === undefined ? undefined : modelFrom(data, sent)), [data, sent])
   const root = model === undefined ? undefined : firstSpan(model.nodes)
   useTitle(root === undefined ? 'Trace' : `${root.service}: ${root.name}`)
   const back = (
@@ -86,13 +94,5 @@ const mayGrow = ({ complete, lastReceivedUnixNano }: TraceFigures): boolean =>
 
 const figuresIn = (data: TraceAnswer | Skeleton): TraceFigures => (data instanceof Skeleton ? data.head : data)
 
-function modelFrom(data: TraceAnswer | Skeleton): TraceModel {
-  if (!(data instanceof Skeleton)) return buildModel(data)
-  const { head, columns } = data
-  return modelOf(
-    head,
-    columns,
-    head.missingParents,
-    sentOnDemand((ids, signal) => askDetails(head.traceId, ids, signal)),
-  )
-}
+const modelFrom = (data: TraceAnswer | Skeleton, sent: SentSpans): TraceModel =>
+  data instanceof Skeleton ? modelOf(data.head, data.columns, data.head.missingParents, sent) : buildModel(data)

@@ -1,6 +1,7 @@
 import type { Palette } from '../design/palette.ts'
 import { duration, text } from '../numbers/format.ts'
 import { ticks } from './axis.ts'
+import { flag } from './columns.ts'
 import type { Node, TraceModel } from './model.ts'
 import { heldExtent } from './proxies.ts'
 import type { Run, Runs } from './runs.ts'
@@ -191,14 +192,21 @@ function drawRun(
   const onPath = !state.critical || run.onPath
   ctx.globalAlpha = onPath ? 1 : 0.35
   let drawn = -1
-  for (let at = run.first; at < run.end;) {
-    const call = model.nodes.at(at)
-    if (call === undefined) break
-    at = call.end
-    const from = Math.max(-4, toX(call.start, zoom, width))
-    const to = Math.min(width + 4, Math.max(toX(call.stop, zoom, width), from + 1))
+  // What is on screen beside the zoom.
+  const margin =
+    ((zoom.to - zoom.from) * (labelSpace + 2 * sidePadding)) / Math.max(1, width - labelSpace - sidePadding)
+  // By columns: a run of a million calls is drawn in each frame.
+  const { start, duration: lengths, end, flags } = model.nodes.columns
+  for (let at = run.first, after = at; at < run.end; at = after) {
+    after = end[at] ?? run.end
+    const begin = start[at] ?? 0
+    const length = lengths[at] ?? 0
+    if (begin > zoom.to + margin) break
+    if (begin + length < zoom.from - margin) continue
+    const from = Math.max(-4, toX(begin, zoom, width))
+    const to = Math.min(width + 4, Math.max(toX(begin + length, zoom, width), from + 1))
     if (to < 0 || from > width) continue
-    if (call.failed) {
+    if (((flags[at] ?? 0) & flag.failed) !== 0) {
       ctx.fillStyle = palette.token('--error')
       ctx.fillRect(from, barTop + barHeight, Math.max(to - from, 4), 2)
     }

@@ -106,6 +106,7 @@ const needed: Readonly<Record<string, Record<string, string>>> = {
   '/api/groups': { by: 'name' },
   '/api/compare': { a: '1'.repeat(32), b: '1'.repeat(32) },
   '/api/metrics': { q: '{ } | rate()' },
+  '/api/traces/{traceId}/details': { span: '1'.repeat(16) },
   '/tempo/api/metrics/query_range': { q: '{ } | rate()' },
   '/tempo/api/metrics/query': { q: '{ } | rate()' },
 }
@@ -173,6 +174,7 @@ test('the routes are those that this test knows', async () => {
       '/api/heatmap',
       '/api/diagnosis',
       '/api/compare',
+      '/api/traces/{traceId}/details',
       '/api/traces/{traceId}/jaeger',
       '/api/traces/{traceId}/otlp',
       '/api/spans',

@@ -197,6 +197,8 @@ const baseBytes = 160 * MiB
 /** A trace that is held as a whole; the skeleton of one of 100,000 spans, with what is rebuilt from it. */
 const wholeBytes = 32 * MiB
 const largeBytes = 128 * MiB
+/** What is rebuilt of a million spans. */
+const hugeBytes = 384 * MiB
 
 /** Half of the room for traces of either kind. */
 function slotsFor(memoryBytes: number): TraceSlots {
@@ -204,6 +206,7 @@ function slotsFor(memoryBytes: number): TraceSlots {
   return {
     whole: new Slots(Math.max(Math.floor(half / wholeBytes), 2)),
     large: new Slots(Math.max(Math.floor(half / largeBytes), 1)),
+    huge: new Slots(Math.max(Math.floor(half / hugeBytes), 1)),
   }
 }
 

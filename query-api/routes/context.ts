@@ -12,10 +12,11 @@ export interface RouteContext {
   readonly slots: TraceSlots
 }
 
-/** Traces in memory at one time: small ones are held as a whole, of large ones the skeleton. */
+/** Traces in memory at one time: small ones are held as a whole, of large ones the skeleton; of these some are huge. */
 export interface TraceSlots {
   readonly whole: Slots
   readonly large: Slots
+  readonly huge: Slots
 }
 
 /** Who asks with this request. The question ends when the caller goes away. */

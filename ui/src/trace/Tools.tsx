@@ -18,7 +18,7 @@ export function Tools(props: {
   searchField: RefObject<HTMLInputElement | null>
 }) {
   const { model, view, found, runs, actions, change, searchField } = props
-  const at = found.indexOf(model.byId.get(view.span) ?? -1)
+  const at = found.indexOf(model.nodes.indexOf(view.span))
   const searching = view.find.trim() !== ''
   return (
     <div className="trace-tools">
@@ -44,7 +44,7 @@ export function Tools(props: {
           ref={searchField}
           className="field"
           aria-label="Search in this trace"
-          placeholder="Search spans: words, key=value"
+          placeholder={model.sent.isWhole ? 'Search spans: words, key=value' : 'Search spans: name, service or id'}
           spellCheck={false}
           autoComplete="off"
           value={view.find}
@@ -56,7 +56,11 @@ export function Tools(props: {
         />
         {searching && (
           <span className="trace-found number" role="status">
-            {found.length === 0 ? 'none' : `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}`}
+            {found.length === 0
+              ? model.sent.isWhole
+                ? 'none'
+                : 'none in names and ids'
+              : `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}`}
           </span>
         )}
       </div>

@@ -465,7 +465,22 @@ export interface TraceMatchesAnswer {
  * GET /api/traces/{traceId}. Everything that was sent, plus what rebuilding adds. Resources and scopes are given once;
  * `span.resource` and `span.scope` are indexes into them (`.resources[.spans[0].resource]`).
  */
-export interface TraceAnswer {
+export interface TraceAnswer extends TraceFigures {
+  /** Span ids of the roots, earliest first: spans without a parent, spans whose parent is missing, one of each cycle. */
+  roots: string[]
+  /** The ids that spans name as parent and that have not arrived. */
+  missingParents: MissingParent[]
+  /** Spans whose chain of parents leads back to themselves. One of each cycle is treated as a root. */
+  cycles: string[]
+  /** The chain that the trace's duration hangs on, in order of time: earliest first, without overlap. */
+  criticalPath: CriticalPathSegment[]
+  resources: OtlpResource[]
+  scopes: OtlpScope[]
+  /** By start time. */
+  spans: TraceSpan[]
+}
+/** What is told of a trace as a whole, however its spans are told. */
+export interface TraceFigures {
   traceId: string
   /** No parent is missing, and no span was received within the last 10 s. */
   complete: boolean
@@ -478,14 +493,6 @@ export interface TraceAnswer {
   errorCount: number
   /** Copies of a span (same span id) that were sent again and are left out. */
   duplicatesRemoved: number
-  /** Span ids of the roots, earliest first: spans without a parent, spans whose parent is missing, one of each cycle. */
-  roots: string[]
-  /** The ids that spans name as parent and that have not arrived. */
-  missingParents: MissingParent[]
-  /** Spans whose chain of parents leads back to themselves. One of each cycle is treated as a root. */
-  cycles: string[]
-  /** The chain that the trace's duration hangs on, in order of time: earliest first, without overlap. */
-  criticalPath: CriticalPathSegment[]
   /** Estimated clock differences between services that call each other. */
   clockSkews: ClockSkew[]
   /** Whose times all figures of this answer are made of: `corrected` only where that was asked for and moves something. */
@@ -500,10 +507,20 @@ export interface TraceAnswer {
   /** How many spans folding leaves out, in this answer or in one with proxies folded. */
   proxySpans: number
   services: TraceServiceFigures[]
+}
+/**
+ * What stands as JSON in the schema's metadata (`weft.trace`) of a trace that is answered as an Arrow stream
+ * (docs/large-traces.md).
+ */
+export interface SkeletonHead extends TraceFigures {
+  /** The ids that spans name as parent and that have not arrived; the column `parent` names them by their place. */
+  missingParents: string[]
+}
+/** GET /api/traces/{traceId}/details: of the spans that were asked for those that are stored. */
+export interface TraceDetailsAnswer {
   resources: OtlpResource[]
   scopes: OtlpScope[]
-  /** By start time. */
-  spans: TraceSpan[]
+  spans: SpanDetails[]
 }
 export interface MissingParent {
   spanId: string
@@ -548,8 +565,8 @@ export interface FileAnswer {
   rejectedSpans: number
 }
 
-/** A span in the names of OTLP/JSON, exactly as sent, plus what rebuilding adds. */
-export interface TraceSpan {
+/** A span in the names of OTLP/JSON, exactly as sent. */
+export interface SpanDetails {
   traceId: string
   spanId: string
   /** '' for none. */
@@ -574,9 +591,13 @@ export interface TraceSpan {
   /** Index into `scopes`. */
   scope: number
 
-  // What follows was not sent: it was rebuilt.
+  // What follows was not sent.
   service: string
   receivedAtUnixNano: TimeText
+}
+
+/** The same, plus what rebuilding adds. */
+export interface TraceSpan extends SpanDetails {
   /** end - start; '0' where the times make no sense. */
   durationNanos: NanosText
   /** The end lies before the start, or the start is 0. */

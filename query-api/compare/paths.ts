@@ -1,6 +1,6 @@
 import { selfTimes } from '../trace/self-time.ts'
-import { withoutCopies, type SkeletonSpan } from '../trace/skeleton.ts'
-import { buildTree } from '../trace/tree.ts'
+import { joined, type SkeletonRows, type SkeletonSpan } from '../trace/skeleton.ts'
+import { treeOf } from '../trace/tree.ts'
 
 /**
  * Spans of one service, name and kind below the same callers, as one: a calling context (Ammons, Ball, Larus, "Exploiting
@@ -37,7 +37,7 @@ export interface Contexts {
 
 /** Puts a trace together and merges what was called alike. Never recursive: a chain of 100,000 spans is a legal trace. */
 export function contextsOf(rows: Iterable<SkeletonSpan>): Contexts {
-  const tree = buildTree(withoutCopies(rows))
+  const tree = treeOf(joined(rows))
   const selfs = selfTimes(tree)
   const { spans } = tree
   const start = spans.reduce((least, span) => (span.start < least ? span.start : least), spans[0]?.start ?? 0n)

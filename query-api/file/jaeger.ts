@@ -32,7 +32,7 @@ const statusCodes = ['', 'OK', 'ERROR'] as const
 
 /** The text of `{"data":[trace]}`, in pieces, each span once. */
 export async function* jaegerJson({ rebuilt, resources, scopes, details }: TraceParts): AsyncGenerator<string> {
-  const { traceId } = rebuilt.head
+  const { traceId } = rebuilt.figures
   const processes = new Map<string, { readonly id: string; readonly json: string }>()
   const written = new Set<string>()
   yield `{"data":[{"traceID":"${traceId}","spans":[\n`

@@ -234,3 +234,34 @@ export function randomData(seed: number, traces: number): { spans: TestSpan[]; r
   }
   return { spans, resources }
 }
+
+/** The server's memory limit bounds one INSERT. */
+const spansOfInsert = 100_000
+const nightlyStart = 1_795_000_000_123_456_789n
+
+/**
+ * A trace that is larger than anybody's objects: a root, batches of 100 spans, rows of 10; every 251st span fails. Span `n`,
+ * from 0, has the id `n + 1` and the attribute `row`.
+ */
+export async function insertNightly(store: QuestionStore, trace: string, many: number): Promise<void> {
+  const names = ['reconcile row', 'load', 'compare', 'write', 'notify', 'SELECT row', 'GET /item/{id}']
+  const services = ['batch', 'worker', 'inventory', 'pricing', 'search', 'mailer', 'ledger']
+  const list = (texts: readonly string[]): string => `[${texts.map((text) => `'${text}'`).join(', ')}]`
+  for (let from = 0; from < many; from += spansOfInsert) {
+    await store.run(`INSERT INTO spans (tenant, received_at, trace_id, span_id, parent_span_id, service, name, kind,
+        start_ns, duration_ns, status, status_message, attributes_int, \`events.time_ns\`, \`events.name\`,
+        \`events.attributes\`, \`events.dropped_attributes_count\`, scope_name)
+      SELECT 'default', now64(9) - 60, '${trace.padEnd(16, '.')}', number + 1,
+        multiIf(number = 0, 0, number % 100 = 0, 1, number % 10 = 0, intDiv(number, 100) * 100 + 1,
+          intDiv(number, 10) * 10 + 1),
+        if(number = 0, 'batch', ${list(services)}[1 + number % 7]),
+        if(number = 0, 'nightly reconciliation', ${list(names)}[1 + number % 7]), if(number = 0, 1, 1 + number % 3),
+        ${nightlyStart} + number * 1000000,
+        multiIf(number = 0, ${many} * 1020000, number % 100 = 0, 99000000, number % 10 = 0, 9500000,
+          900000 + number % 977),
+        if(number % 251 = 250, 2, 0), if(number % 251 = 250, 'row differs', ''), map('row', number),
+        if(number % 10 = 3, [${nightlyStart} + number * 1000000 + 400000], []), if(number % 10 = 3, ['retry'], []),
+        if(number % 10 = 3, ['[]'], []), if(number % 10 = 3, [0], []), 'reconcile'
+      FROM numbers(${from}, ${Math.min(spansOfInsert, many - from)})`)
+  }
+}

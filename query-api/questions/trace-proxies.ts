@@ -41,7 +41,7 @@ export function proxiesOf(
 export async function proxiesInStore(
   asker: Asker,
   traceId: string,
-  rows: readonly SkeletonSpan[],
+  rows: Iterable<SkeletonSpan>,
   scopes: readonly StoredScope[],
 ): Promise<TraceProxies> {
   const proxies = { scopes: scopesOfProxies(scopes), told: new Map() as Told }
@@ -61,7 +61,7 @@ export async function proxiesInStore(
 
 const maxNames = 10_000
 
-const namesToAsk = (rows: readonly SkeletonSpan[], proxies: Pick<TraceProxies, 'scopes'>): Set<string> =>
+const namesToAsk = (rows: Iterable<SkeletonSpan>, proxies: Pick<TraceProxies, 'scopes'>): Set<string> =>
   proxies.scopes.size === 0 ? new Set() : pureProxies(rows, proxies)
 
 function note(told: Told, service: string, says: string): void {

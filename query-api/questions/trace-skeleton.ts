@@ -1,10 +1,11 @@
 import { AppError } from '../../base/errors.ts'
-import type { SkeletonSpan } from '../trace/skeleton.ts'
+import type { SkeletonRows, SkeletonSpan } from '../trace/skeleton.ts'
+import { SkeletonTable } from '../trace/skeleton-table.ts'
 import { stream, type Asker } from './ask.ts'
 import { around, inTraces, spanIdHex, timesMakeSense } from './spans.ts'
 
-/** Rows of one trace that are put together at most; each takes some 300 bytes of this process while it is. */
-export const maxTraceRows = 1_000_000
+/** Rows of one trace that are put together at most: a million spans, and some that were sent again. */
+export const maxTraceRows = 1_100_000
 
 /** A scope as the store keeps it: `rest` is OTLP/JSON text or ''. */
 export interface StoredScope {
@@ -14,17 +15,16 @@ export interface StoredScope {
 }
 
 export interface Skeleton {
-  readonly rows: readonly SkeletonSpan[]
+  readonly rows: SkeletonRows & { readonly length: number }
   readonly scopes: readonly StoredScope[]
 }
 
-/** Times of receipt and place in the queue: what tells a row from its copies, in both questions about a trace. */
-export const copyColumns = `toString(toUnixTimestamp64Nano(received_at)), _queue_log, _queue_partition, _queue_offset,
-  start_ns, duration_ns, parent_span_id, request_id`
-export const copyColumnCount = 8
+/** Time of receipt, and place in the queue and times as one number: what tells a row from its copies in every question. */
+export const copyColumns = `toString(toUnixTimestamp64Nano(received_at)), sipHash64(received_at, _queue_log,
+  _queue_partition, _queue_offset, start_ns, duration_ns, parent_span_id, request_id)`
+export const copyColumnCount = 2
 /** Reads what `copyColumns` selects, beginning at column `at`. */
-export const decodeCopyKey = (row: readonly unknown[], at: number): string =>
-  row.slice(at, at + copyColumnCount).join('/')
+export const decodeCopyKey = (row: readonly unknown[], at: number): string => String(row[at + 1])
 
 export const ofTrace = 'tenant = {tenant:String} AND trace_id = toFixedString(unhex({traceId:String}), 16)'
 
@@ -64,22 +64,23 @@ export function skeletonDecoder(): { scopes: StoredScope[]; decode: (row: readon
   return { scopes, decode }
 }
 
-/** The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. */
+/** The small part of every span of a trace, copies included, by start. No rows: the trace is not known. */
 export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skeleton> {
   const { scopes, decode } = skeletonDecoder()
-  const rows: SkeletonSpan[] = []
+  const table = new SkeletonTable()
   const batches = stream(asker, {
     name: 'trace_skeleton',
-    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace} LIMIT ${maxTraceRows + 1}`,
+    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace}
+      ORDER BY start_ns, duration_ns DESC, byteSwap(span_id) LIMIT ${maxTraceRows + 1}`,
     params: { traceId },
     maxRows: maxTraceRows + 1,
     decode,
   })
-  for await (const batch of batches) for (const row of batch) rows.push(row)
-  if (rows.length > maxTraceRows) {
+  for await (const batch of batches) for (const row of batch) table.add(row)
+  if (table.length > maxTraceRows) {
     throw new AppError('TOO_LARGE', `the trace has more than ${maxTraceRows} spans, too many to put together`)
   }
-  return { rows, scopes }
+  return { rows: table, scopes }
 }
 
 /** A span of one of several traces, and what was asked for besides. */

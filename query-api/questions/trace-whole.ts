@@ -14,6 +14,7 @@ const fewThreads = `SETTINGS max_threads = 1, local_filesystem_read_method = 'pr
 
 /** A trace's skeleton together with everything that was sent of each row, by start. */
 export interface WholeTrace extends Skeleton {
+  readonly rows: readonly SkeletonSpan[]
   readonly details: readonly StoredSpan[]
 }
 
@@ -21,14 +22,29 @@ export interface WholeTrace extends Skeleton {
  * Everything of a trace at once, copies included: finding the granules by the trace's id and reading them is most of the
  * work, and is done once. `undefined` for a trace that is too large for it. No rows: the trace is not known.
  */
-export async function wholeTrace(asker: Asker, traceId: string): Promise<WholeTrace | undefined> {
+export const wholeTrace = (asker: Asker, traceId: string): Promise<WholeTrace | undefined> =>
+  wholeRows(asker, 'trace_whole', ofTrace, { traceId }, fewThreads)
+
+/** The same of some spans of a trace alone. */
+export const someSpans = (asker: Asker, traceId: string, spanIds: readonly string[]): Promise<WholeTrace | undefined> =>
+  wholeRows(asker, 'trace_some_spans', `${ofTrace} AND ${inSpans}`, { traceId, spanIds })
+
+const inSpans = 'span_id IN (SELECT reinterpretAsUInt64(unhex(arrayJoin({spanIds:Array(String)}))))'
+
+async function wholeRows(
+  asker: Asker,
+  name: string,
+  condition: string,
+  params: Readonly<Record<string, string | readonly string[]>>,
+  settings = '',
+): Promise<WholeTrace | undefined> {
   const skeleton = skeletonDecoder()
   try {
     const rows = await all(asker, {
-      name: 'trace_whole',
-      sql: `SELECT ${skeletonColumns}, ${detailColumns} FROM spans WHERE ${ofTrace} LIMIT ${maxWholeRows + 1}
-        ${fewThreads}`,
-      params: { traceId },
+      name,
+      sql: `SELECT ${skeletonColumns}, ${detailColumns} FROM spans WHERE ${condition} LIMIT ${maxWholeRows + 1}
+        ${settings}`,
+      params,
       maxRows: maxWholeRows + 1,
       maxBytes: maxWholeBytes,
       decode: (row): readonly [SkeletonSpan, StoredSpan] => [

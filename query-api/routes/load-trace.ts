@@ -8,22 +8,26 @@ import { traceDetails, type StoredSpan } from '../questions/trace-details.ts'
 import { proxiesInStore, proxiesOf } from '../questions/trace-proxies.ts'
 import { resourcesById, traceResources } from '../questions/trace-resources.ts'
 import { traceSkeleton } from '../questions/trace-skeleton.ts'
-import { wholeTrace } from '../questions/trace-whole.ts'
-import type { SentSpan, TraceParts } from '../trace/answer.ts'
+import { someSpans, wholeTrace } from '../questions/trace-whole.ts'
+import { detailsAnswerJson, type SentSpan, type TraceParts } from '../trace/answer.ts'
 import { type Asked, rebuild } from '../trace/rebuild.ts'
+import { withoutCopies } from '../trace/skeleton.ts'
 import { sentJson } from '../trace/span-json.ts'
 import { askerOf, type RouteContext } from './context.ts'
 
 /**
  * A trace put together, for an answer to be written from. What it takes of the memory it takes until the answer is sent, or
  * the caller has gone. Throws NOT_FOUND.
+ *
+ * @param asked.detailsOf of which traces the details will be wanted, `any` unless said otherwise; those of others are read
+ *   only when they are asked for
  */
 export async function loadTrace(
   context: RouteContext,
   request: FastifyRequest,
   reply: FastifyReply,
   traceId: string,
-  asked: Asked = {},
+  asked: Asked & { readonly detailsOf?: 'any' | 'small' } = {},
 ): Promise<TraceParts> {
   const asker = askerOf(context, request)
   await holdPlace(context.slots.whole, request, reply)
@@ -32,6 +36,23 @@ export async function loadTrace(
   await holdPlace(context.slots.large, request, reply)
   await collectGarbage()
   return largeParts(asker, traceId, asked)
+}
+
+/** What was sent of some spans of a trace, as the text of a `TraceDetailsAnswer`. */
+export async function loadDetails(
+  context: RouteContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  traceId: string,
+  spanIds: readonly string[],
+): Promise<string> {
+  const asker = askerOf(context, request)
+  await holdPlace(context.slots.whole, request, reply)
+  const found = await someSpans(asker, traceId, spanIds)
+  if (found === undefined) throw new AppError('TOO_LARGE', 'these spans hold too much for one answer: ask for fewer')
+  const kept = withoutCopies(found.rows)
+  const resources = await resourcesById(asker, [...new Set(kept.map(({ resourceId }) => resourceId))])
+  return detailsAnswerJson(kept, resources, found.scopes, sentOf(traceId, found.details))
 }
 
 /** No span of it is there. */
@@ -55,9 +76,14 @@ async function wholeParts(asker: Asker, traceId: string, asked: Asked): Promise<
 }
 
 /** What is small of every span first, the rest as it comes and is written. */
-async function largeParts(asker: Asker, traceId: string, asked: Asked): Promise<TraceParts> {
+async function largeParts(
+  asker: Asker,
+  traceId: string,
+  { detailsOf, ...asked }: Parameters<typeof loadTrace>[4] & object,
+): Promise<TraceParts> {
   const unwanted = new AbortController()
-  const details = traceDetails({ ...asker, signal: AbortSignal.any([asker.signal, unwanted.signal]) }, traceId)
+  const ofDetails = { ...asker, signal: AbortSignal.any([asker.signal, unwanted.signal]) }
+  const details = detailsOf === 'small' ? laterDetails(ofDetails, traceId) : traceDetails(ofDetails, traceId)
   try {
     const [{ rows, scopes }, resources] = await Promise.all([
       traceSkeleton(asker, traceId),
@@ -75,6 +101,10 @@ async function largeParts(asker: Asker, traceId: string, asked: Asked): Promise<
     unwanted.abort()
     throw error
   }
+}
+
+async function* laterDetails(asker: Asker, traceId: string): AsyncGenerator<readonly StoredSpan[], void, void> {
+  yield* traceDetails(asker, traceId)
 }
 
 const sentOf = (traceId: string, stored: readonly StoredSpan[]): SentSpan[] =>

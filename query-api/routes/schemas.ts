@@ -195,6 +195,14 @@ export const traceQuery = query({
   ),
 })
 
+export const detailsQuery = query({
+  span: Type.Array(Type.String({ pattern: '^[0-9a-fA-F]{16}$' }), {
+    description: 'Ids of spans, 16 hex digits each; repeat it.',
+    minItems: 1,
+    maxItems: 500,
+  }),
+})
+
 export const compareQuery = query({
   a: Type.String({ description: 'Id of a trace.', pattern: `^${hexTraceId}$` }),
   b: Type.String({

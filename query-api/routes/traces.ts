@@ -8,6 +8,7 @@ import { windowParams } from '../questions/spans.ts'
 import { summaries } from '../questions/summaries.ts'
 import { jaegerJson } from '../file/jaeger.ts'
 import { answerJson } from '../trace/answer.ts'
+import { arrowStream, skeletonArrow } from '../trace/arrow.ts'
 import { otlpJson } from '../trace/otlp.ts'
 import { holdPlace } from '../http/slots.ts'
 import { parseSearch } from '../traceql/parse.ts'
@@ -15,9 +16,9 @@ import { findTraceql } from '../traceql/run.ts'
 import { filteredWithin, leftWithin, traceWindow } from '../traceql/within.ts'
 import type { TraceMatchesAnswer, TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
-import { loadTrace, unknownTrace } from './load-trace.ts'
+import { loadDetails, loadTrace, unknownTrace } from './load-trace.ts'
 import { readFilters } from './read-filters.ts'
-import { matchesQuery, traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
+import { detailsQuery, matchesQuery, traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
 
 export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get<{ Querystring: TracesQuery }>(
@@ -27,10 +28,27 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   )
   app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof traceQuery> }>(
     '/api/traces/:traceId',
-    { schema: { summary: 'One trace, put together', params: traceParams, querystring: traceQuery } },
+    {
+      schema: {
+        summary: 'One trace, put together',
+        description: `Who also accepts ${arrowStream} gets traces of more than ${jsonUpTo} spans as such (docs/large-traces.md).`,
+        produces: ['application/json', arrowStream],
+        params: traceParams,
+        querystring: traceQuery,
+      },
+    },
     async (request, reply) => {
       const traceId = request.params.traceId.toLowerCase()
-      const parts = await loadTrace(context, request, reply, traceId, { proxies: 'folded', ...request.query })
+      const takesArrow = request.headers.accept?.includes(arrowStream) === true
+      const parts = await loadTrace(context, request, reply, traceId, {
+        proxies: 'folded',
+        ...request.query,
+        detailsOf: takesArrow ? 'small' : 'any',
+      })
+      void reply.header('vary', 'accept')
+      if (takesArrow && parts.rebuilt.spans.size > jsonUpTo) {
+        return reply.type(arrowStream).send(Readable.from(skeletonArrow(parts.rebuilt), { objectMode: false }))
+      }
       return reply.type('application/json; charset=utf-8').send(Readable.from(answerJson(parts), { objectMode: false }))
     },
   )
@@ -52,6 +70,16 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
       return { traceId, spanIds: await leftWithin(asker, within) }
     },
   )
+  app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof detailsQuery> }>(
+    '/api/traces/:traceId/details',
+    { schema: { summary: 'What was sent of some of its spans', params: traceParams, querystring: detailsQuery } },
+    async (request, reply) => {
+      const { params, query: asked } = request
+      const ids = asked.span.map((id) => id.toLowerCase())
+      const text = await loadDetails(context, request, reply, params.traceId.toLowerCase(), ids)
+      return reply.type('application/json; charset=utf-8').send(text)
+    },
+  )
   for (const [form, summary, textOf] of downloads) {
     app.get<{ Params: Static<typeof traceParams> }>(
       `/api/traces/:traceId/${form}`,
@@ -67,6 +95,12 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
     )
   }
 }
+
+/**
+ * Up to so many spans a trace is JSON with everything in it, whoever asks: then one answer is all that its page needs, and
+ * words in attributes are found as one types. It is on screen in half a second; ten times as many would take four.
+ */
+const jsonUpTo = 20_000
 
 /** One trace for a file. */
 const downloads = [

@@ -2,7 +2,8 @@ import { AppError } from '../../base/errors.ts'
 import type { StoredResource } from '../questions/trace-resources.ts'
 import type { StoredScope } from '../questions/trace-skeleton.ts'
 import type { RebuiltTrace } from './rebuild.ts'
-import { spanJson } from './span-json.ts'
+import type { SkeletonSpan } from './skeleton.ts'
+import { detailsJson, spanJson } from './span-json.ts'
 
 /** What was sent of a span. */
 export interface SentSpan {
@@ -24,7 +25,7 @@ export interface TraceParts {
 export async function* answerJson({ rebuilt, resources, scopes, details }: TraceParts): AsyncGenerator<string> {
   const resourceIds = [...resources.keys()]
   const resourceIndex = new Map(resourceIds.map((id, index) => [id, index]))
-  const { traceId } = rebuilt.head
+  const { traceId } = rebuilt.figures
   const written = new Set<string>()
   let opened = false
   for await (const batch of details) {
@@ -45,18 +46,35 @@ export async function* answerJson({ rebuilt, resources, scopes, details }: Trace
   yield ']}\n'
 }
 
+/** The text of a `TraceDetailsAnswer`: of spans in `details` those that `kept` has. */
+export function detailsAnswerJson(
+  kept: readonly SkeletonSpan[],
+  resources: ReadonlyMap<string, StoredResource>,
+  scopes: readonly StoredScope[],
+  details: readonly SentSpan[],
+): string {
+  const resourceIndex = new Map([...resources.keys()].map((id, index) => [id, index]))
+  const byKey = new Map(details.map((sent) => [`${sent.spanId} ${sent.copyKey}`, sent.json]))
+  const spans = kept.map((span) =>
+    detailsJson(byKey.get(`${span.spanId} ${span.copyKey}`) ?? '', span, resourceIndex.get(span.resourceId) ?? -1),
+  )
+  return `{${listsJson(resources, scopes)},"spans":[${spans.join(',\n')}]}\n`
+}
+
 function headJson(
   { head }: RebuiltTrace,
   resources: ReadonlyMap<string, StoredResource>,
   scopes: readonly StoredScope[],
 ): string {
+  return `${JSON.stringify(head).slice(0, -1)},${listsJson(resources, scopes)},"spans":[\n`
+}
+
+function listsJson(resources: ReadonlyMap<string, StoredResource>, scopes: readonly StoredScope[]): string {
   const resourcesJson = [...resources.values()].map(
     ({ attributes, droppedAttributesCount, schemaUrl }) =>
       `{"attributes":${attributes || '[]'},"droppedAttributesCount":${droppedAttributesCount},"schemaUrl":${JSON.stringify(schemaUrl)}}`,
   )
-  const scopesJson = scopes.map(scopeJson)
-  const begin = JSON.stringify(head).slice(0, -1)
-  return `${begin},"resources":[${resourcesJson.join(',')}],"scopes":[${scopesJson.join(',')}],"spans":[\n`
+  return `"resources":[${resourcesJson.join(',')}],"scopes":[${scopes.map(scopeJson).join(',')}]`
 }
 
 /**

@@ -1,3 +1,4 @@
+import { grown } from './grown.ts'
 import type { Tree } from './tree.ts'
 
 export interface Segment {
@@ -5,6 +6,37 @@ export interface Segment {
   readonly span: number
   readonly start: bigint
   readonly end: bigint
+}
+
+/** Segments in order of time, in columns: a trace of a million calls one after another has two million of them. */
+export class Path {
+  #span = new Int32Array(1024)
+  #start = new BigUint64Array(1024)
+  #end = new BigUint64Array(1024)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** Takes the one before all others. */
+  add(span: number, start: bigint, end: bigint): void {
+    const at = this.#length++
+    if (at === this.#span.length) {
+      this.#span = grown(this.#span)
+      this.#start = grown(this.#start)
+      this.#end = grown(this.#end)
+    }
+    this.#span[at] = span
+    this.#start[at] = start
+    this.#end[at] = end
+  }
+
+  *[Symbol.iterator](): Generator<Segment, void, void> {
+    for (let at = this.#length - 1; at >= 0; at--) {
+      yield { span: this.#span[at] ?? -1, start: this.#start[at] ?? 0n, end: this.#end[at] ?? 0n }
+    }
+  }
 }
 
 /** A span being walked backwards, clipped to its parent: `until` is the time down to which it has been told. */
@@ -26,10 +58,10 @@ interface Frame {
  *
  * Segments do not overlap and come earliest first; one root is covered without a gap. O(n log n), no recursion.
  */
-export function criticalPath(tree: Tree): Segment[] {
+export function criticalPath(tree: Tree): Path {
   const roots = tree.roots.filter((root) => tree.spans[root]?.invalidTimes === false)
-  if (roots.length === 0) return []
-  const segments: Segment[] = []
+  const segments = new Path()
+  if (roots.length === 0) return segments
   const stack = [openFrame(tree, -1, earliestStart(tree, roots), latestEnd(tree, roots), roots)]
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const child = top.childrenByEnd[top.next++]
@@ -46,7 +78,7 @@ export function criticalPath(tree: Tree): Segment[] {
     top.until = start
     stack.push(openFrame(tree, child, start, end, tree.children[child] ?? []))
   }
-  return segments.toReversed()
+  return segments
 }
 
 function openFrame(tree: Tree, span: number, start: bigint, end: bigint, children: readonly number[]): Frame {
@@ -55,8 +87,8 @@ function openFrame(tree: Tree, span: number, start: bigint, end: bigint, childre
   return { span, start, end, until: end, childrenByEnd, next: 0 }
 }
 
-function tell(segments: Segment[], frame: Frame, from: bigint): void {
-  if (frame.span >= 0 && from < frame.until) segments.push({ span: frame.span, start: from, end: frame.until })
+function tell(segments: Path, frame: Frame, from: bigint): void {
+  if (frame.span >= 0 && from < frame.until) segments.add(frame.span, from, frame.until)
 }
 
 const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)

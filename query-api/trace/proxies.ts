@@ -1,5 +1,5 @@
 import { ownersOf, type Link } from '../questions/proxies.ts'
-import type { SkeletonSpan } from './skeleton.ts'
+import { ChangedSpan, type SkeletonSpan } from './skeleton.ts'
 import type { Tree } from './tree.ts'
 
 /** What is known of the proxies of a trace besides its skeleton. */
@@ -110,6 +110,6 @@ export function foldedSpans({ spans, parent }: Tree, { into }: TraceFolding): Sk
       named = app === index ? (spans[up]?.parentSpanId ?? '') : (spans[app]?.spanId ?? '')
       up = app === index ? (parent[up] ?? -1) : app
     }
-    return [named === span.parentSpanId ? span : { ...span, parentSpanId: named }]
+    return [named === span.parentSpanId ? span : new ChangedSpan(span, { parentSpanId: named })]
   })
 }

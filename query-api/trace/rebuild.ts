@@ -6,14 +6,15 @@ import type {
   MissingParent,
   Proxies,
   TraceAnswer,
+  TraceFigures,
   TraceServiceFigures,
 } from '../types.ts'
 import { foldedSpans, foldingIn, noProxies, type TraceFolding, type TraceProxies } from './proxies.ts'
-import { criticalPath, type Segment } from './critical-path.ts'
+import { criticalPath, type Path } from './critical-path.ts'
 import { selfTimes } from './self-time.ts'
-import { byStart, withoutCopies, type SkeletonSpan } from './skeleton.ts'
+import { byStart, ChangedSpan, joined, type SkeletonRows, type SkeletonSpan } from './skeleton.ts'
 import { clockShifts, clockSkews, pairKey, type PairSkew } from './skew.ts'
-import { buildTree, type Tree } from './tree.ts'
+import { buildTree, treeOf, type Tree } from './tree.ts'
 
 /** A trace is complete when nothing of it was received for so long, and no parent is missing. */
 export const settledAfterNanos = 10_000_000_000n
@@ -37,8 +38,22 @@ export interface Asked {
   readonly proxies?: Proxies | undefined
 }
 
+/** What rebuilding says of each span, made when it is asked for: as objects those of a million take half a gigabyte. */
+export interface RebuiltSpans {
+  readonly size: number
+  get(spanId: string): Rebuilt | undefined
+  values(): Iterable<Rebuilt>
+}
+
+/** A trace put together. */
 export interface RebuiltTrace {
-  readonly spans: ReadonlyMap<string, Rebuilt>
+  /** The spans that are left, by start, and how they hang together. */
+  readonly tree: Tree
+  /** The critical path, by indexes into the tree. */
+  readonly path: Path
+  /** Those of the tree, in its order, then those that are folded into them. */
+  readonly spans: RebuiltSpans
+  readonly figures: TraceFigures
   /** Everything of the answer that comes before the spans, but for resources and scopes. */
   readonly head: Omit<TraceAnswer, 'spans' | 'resources' | 'scopes'>
 }
@@ -50,12 +65,12 @@ export interface RebuiltTrace {
  */
 export function rebuild(
   traceId: string,
-  rows: Iterable<SkeletonSpan>,
+  rows: SkeletonRows,
   now: bigint,
   { clocks = 'sent', proxies = 'shown' }: Asked = {},
   known: TraceProxies = noProxies,
 ): RebuiltTrace {
-  const sent = buildTree(withoutCopies(rows))
+  const sent = treeOf(joined(rows))
   const folding = foldingIn(sent, known)
   // Of all spans: a proxy's may be the only ones that tell of both sides of a call to the microsecond.
   const skews = clockSkews(sent, folding.ownerOf)
@@ -72,77 +87,110 @@ export function rebuild(
   const shiftOf = isCorrected
     ? new Map(sent.spans.map(({ spanId }, index) => [spanId, shifts[index] ?? 0n]))
     : undefined
+  const figures: TraceFigures = {
+    traceId,
+    complete: tree.missing.size === 0 && now - lastReceived > settledAfterNanos,
+    lastReceivedUnixNano: lastReceived.toString(),
+    startTimeUnixNano: start.toString(),
+    endTimeUnixNano: end.toString(),
+    durationNanos: (end - start).toString(),
+    spanCount: sent.spans.length,
+    errorCount: sent.spans.reduce((many, { error }) => many + (error ? 1 : 0), 0),
+    duplicatesRemoved: sent.spans.reduce((sum, span) => sum + span.copies - 1, 0),
+    clocks: isCorrected ? 'corrected' : 'sent',
+    clockCorrections: corrections(sent, shifts),
+    clockSkews: skews.map(({ parentService, childService, offset, spans }): ClockSkew => ({
+      parentService,
+      childService,
+      offsetNanos: offset.toString(),
+      spans,
+    })),
+    proxies: isFolded ? 'folded' : 'shown',
+    proxySpans: folding.into.size,
+    services: byService(tree, self),
+  }
   const idOf = (index: number): string => tree.spans[index]?.spanId ?? ''
   return {
-    spans: new Map([
-      ...(isFolded ? eachFolded(whole, onWhole, shiftOf) : []),
-      ...eachSpan(tree, self, path, skews, shiftOf, folding),
-    ]),
-    head: {
-      traceId,
-      complete: tree.missing.size === 0 && now - lastReceived > settledAfterNanos,
-      lastReceivedUnixNano: lastReceived.toString(),
-      startTimeUnixNano: start.toString(),
-      endTimeUnixNano: end.toString(),
-      durationNanos: (end - start).toString(),
-      spanCount: sent.spans.length,
-      errorCount: sent.spans.filter((span) => span.error).length,
-      duplicatesRemoved: sent.spans.reduce((sum, span) => sum + span.copies - 1, 0),
-      roots: tree.roots.map(idOf),
-      missingParents: [...tree.missing].map(([spanId, children]): MissingParent => ({
-        spanId,
-        children: children.map(idOf),
-      })),
-      cycles: tree.cyclic.map(idOf),
-      criticalPath: path.map((segment): CriticalPathSegment => ({
-        spanId: idOf(segment.span),
-        startTimeUnixNano: segment.start.toString(),
-        endTimeUnixNano: segment.end.toString(),
-      })),
-      clocks: isCorrected ? 'corrected' : 'sent',
-      clockCorrections: corrections(sent, shifts),
-      clockSkews: skews.map(({ parentService, childService, offset, spans }): ClockSkew => ({
-        parentService,
-        childService,
-        offsetNanos: offset.toString(),
-        spans,
-      })),
-      proxies: isFolded ? 'folded' : 'shown',
-      proxySpans: folding.into.size,
-      services: byService(tree, self),
+    tree,
+    path,
+    spans: spansOf(
+      rebuiltIn(tree, self, path, skews, shiftOf, folding),
+      tree.spans,
+      isFolded ? [...eachFolded(whole, onWhole, shiftOf)] : [],
+    ),
+    figures,
+    get head() {
+      return {
+        ...figures,
+        roots: tree.roots.map(idOf),
+        missingParents: [...tree.missing].map(([spanId, children]): MissingParent => ({
+          spanId,
+          children: children.map(idOf),
+        })),
+        cycles: tree.cyclic.map(idOf),
+        criticalPath: Array.from(path, (segment): CriticalPathSegment => ({
+          spanId: idOf(segment.span),
+          startTimeUnixNano: segment.start.toString(),
+          endTimeUnixNano: segment.end.toString(),
+        })),
+      }
     },
   }
 }
 
-function eachSpan(
+/** @param folded those that are not in the tree, which is asked for by index */
+function spansOf(
+  inTree: (index: number) => Rebuilt,
+  spans: readonly SkeletonSpan[],
+  folded: readonly Rebuilt[],
+): RebuiltSpans {
+  const at = (index: number): Rebuilt | undefined =>
+    index < spans.length ? inTree(index) : folded[index - spans.length]
+  let indexOf: Map<string, number> | undefined
+  return {
+    size: spans.length + folded.length,
+    get(spanId) {
+      indexOf ??= new Map([
+        ...spans.map((span, index) => [span.spanId, index] as const),
+        ...folded.map(({ span }, index) => [span.spanId, spans.length + index] as const),
+      ])
+      return at(indexOf.get(spanId) ?? Infinity)
+    },
+    *values() {
+      for (const index of spans.keys()) yield inTree(index)
+      yield* folded
+    },
+  }
+}
+
+/** What is told of a span of the tree, by its index. */
+function rebuiltIn(
   tree: Tree,
-  self: readonly bigint[],
-  path: readonly Segment[],
+  self: BigUint64Array,
+  path: Path,
   skews: readonly PairSkew[],
   shiftOf: ReadonlyMap<string, bigint> | undefined,
   { ownerOf }: TraceFolding,
-): Map<string, Rebuilt> {
-  const onPath = new Set(path.map((segment) => segment.span))
+): (index: number) => Rebuilt {
+  const onPath = new Uint8Array(tree.spans.length)
+  for (const { span } of path) onPath[span] = 1
   const skewOf = new Map(skews.map((skew) => [pairKey(skew.parentService, skew.childService), skew.offset]))
-  return new Map(
-    tree.spans.map((span, index) => {
-      const parent = tree.spans[tree.parent[index] ?? -1]
-      const skew =
-        parent === undefined || skewOf.size === 0 ? undefined : pairKey(ownerOf(parent.service), ownerOf(span.service))
-      return [
-        span.spanId,
-        {
-          span,
-          selfTime: self[index] ?? 0n,
-          onCriticalPath: onPath.has(index),
-          missingParent: tree.missing.has(span.parentSpanId),
-          skew: skew === undefined ? undefined : skewOf.get(skew),
-          shift: shiftOf?.get(span.spanId) ?? 0n,
-          foldedInto: '',
-        },
-      ]
-    }),
-  )
+  return (index) => {
+    const span = tree.spans[index]
+    if (span === undefined) throw new Error(`BUG: the trace has no span ${index}`)
+    const parent = tree.spans[tree.parent[index] ?? -1]
+    const skew =
+      parent === undefined || skewOf.size === 0 ? undefined : pairKey(ownerOf(parent.service), ownerOf(span.service))
+    return {
+      span,
+      selfTime: self[index] ?? 0n,
+      onCriticalPath: onPath[index] === 1,
+      missingParent: tree.missing.size > 0 && tree.missing.has(span.parentSpanId),
+      skew: skew === undefined ? undefined : skewOf.get(skew),
+      shift: shiftOf?.get(span.spanId) ?? 0n,
+      foldedInto: '',
+    }
+  }
 }
 
 /** A tree of the same spans at other times has another order: the folding by its indexes. */
@@ -159,23 +207,20 @@ function* eachFolded(
   whole: Tree,
   { into }: TraceFolding,
   shiftOf: ReadonlyMap<string, bigint> | undefined,
-): Generator<readonly [string, Rebuilt]> {
+): Generator<Rebuilt> {
   const self = selfTimes(whole)
   for (const [index, app] of into) {
     const span = whole.spans[index]
     if (span === undefined) continue
-    yield [
-      span.spanId,
-      {
-        span,
-        selfTime: self[index] ?? 0n,
-        onCriticalPath: false,
-        missingParent: whole.missing.has(span.parentSpanId),
-        skew: undefined,
-        shift: shiftOf?.get(span.spanId) ?? 0n,
-        foldedInto: whole.spans[app]?.spanId ?? '',
-      },
-    ]
+    yield {
+      span,
+      selfTime: self[index] ?? 0n,
+      onCriticalPath: false,
+      missingParent: whole.missing.has(span.parentSpanId),
+      skew: undefined,
+      shift: shiftOf?.get(span.spanId) ?? 0n,
+      foldedInto: whole.spans[app]?.spanId ?? '',
+    }
   }
 }
 
@@ -183,7 +228,7 @@ function* eachFolded(
 function shifted(tree: Tree, shifts: readonly bigint[]): Tree {
   const moved = tree.spans.map((span, index) => {
     const shift = shifts[index] ?? 0n
-    return shift === 0n ? span : { ...span, start: span.start + shift }
+    return shift === 0n ? span : new ChangedSpan(span, { start: span.start + shift })
   })
   return buildTree(moved.sort(byStart))
 }
@@ -202,7 +247,7 @@ function corrections(tree: Tree, shifts: readonly bigint[]): ClockCorrection[] {
   return [...groups.values()].sort((a, b) => b.spans - a.spans)
 }
 
-function byService(tree: Tree, self: readonly bigint[]): TraceServiceFigures[] {
+function byService(tree: Tree, self: BigUint64Array): TraceServiceFigures[] {
   const groups = new Map<string, { spans: SkeletonSpan[]; self: bigint }>()
   for (const [index, span] of tree.spans.entries()) {
     const group = groups.get(span.service) ?? { spans: [], self: 0n }

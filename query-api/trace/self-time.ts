@@ -1,8 +1,10 @@
 import type { Tree } from './tree.ts'
 
 /** For each span its duration less the union of its children's times, clipped to its own; 0 where times make no sense. */
-export function selfTimes(tree: Tree): bigint[] {
-  return tree.spans.map((span, index) => {
+export function selfTimes(tree: Tree): BigUint64Array {
+  return BigUint64Array.from(tree.spans.keys(), (index) => {
+    const span = tree.spans[index]
+    if (span === undefined) return 0n
     if (span.invalidTimes) return 0n
     const end = span.start + span.duration
     let covered = 0n

@@ -1,6 +1,7 @@
 import { promoted } from '../../store/schema/promoted.ts'
 import type { StoredSpan } from '../questions/trace-details.ts'
 import type { Rebuilt } from './rebuild.ts'
+import type { SkeletonSpan } from './skeleton.ts'
 
 // Written as text, not through objects: what the store holds as OTLP/JSON goes through untouched, -0 stays -0, and a
 // trace of 100,000 spans is never in memory as a whole.
@@ -8,8 +9,15 @@ import type { Rebuilt } from './rebuild.ts'
 /** One span of the answer (`TraceSpan` in types.ts) as JSON text; `sent` as of `sentJson`. */
 export function spanJson(sent: string, rebuilt: Rebuilt, resource: number): string {
   const { span } = rebuilt
-  return `{${sent},"resource":${resource},"scope":${span.scope},"service":${JSON.stringify(span.service)},"receivedAtUnixNano":"${span.receivedAt}","durationNanos":"${span.duration}","invalidTimes":${span.invalidTimes},"selfTimeNanos":"${rebuilt.selfTime}","onCriticalPath":${rebuilt.onCriticalPath},"missingParent":${rebuilt.missingParent},"skewNanos":${rebuilt.skew === undefined ? 'null' : `"${rebuilt.skew}"`},"shiftNanos":"${rebuilt.shift}","foldedInto":"${rebuilt.foldedInto}","copies":${span.copies}}`
+  return `{${sent},${besidesJson(span, resource)},"durationNanos":"${span.duration}","invalidTimes":${span.invalidTimes},"selfTimeNanos":"${rebuilt.selfTime}","onCriticalPath":${rebuilt.onCriticalPath},"missingParent":${rebuilt.missingParent},"skewNanos":${rebuilt.skew === undefined ? 'null' : `"${rebuilt.skew}"`},"shiftNanos":"${rebuilt.shift}","foldedInto":"${rebuilt.foldedInto}","copies":${span.copies}}`
 }
+
+/** The same without what rebuilding adds (`SpanDetails`). */
+export const detailsJson = (sent: string, span: SkeletonSpan, resource: number): string =>
+  `{${sent},${besidesJson(span, resource)}}`
+
+const besidesJson = (span: SkeletonSpan, resource: number): string =>
+  `"resource":${resource},"scope":${span.scope},"service":${JSON.stringify(span.service)},"receivedAtUnixNano":"${span.receivedAt}"`
 
 /** What was sent of a span as the members of an OTLP/JSON Span, without the braces. */
 export function sentJson(traceId: string, sent: StoredSpan): string {

@@ -1,4 +1,4 @@
-import type { SkeletonSpan } from './skeleton.ts'
+import { joinedById, notThere, type Joined, type SkeletonSpan } from './skeleton.ts'
 
 export interface Tree {
   /** By start. */
@@ -17,23 +17,22 @@ export interface Tree {
 
 const none: readonly number[] = []
 
+/** Of spans, each id once and by start. */
+export const buildTree = (spans: readonly SkeletonSpan[]): Tree => treeOf(joinedById(spans))
+
 /**
- * Joins spans (each id once, by start) to their parents. Any input ends as a forest: the earliest span of each cycle
- * loses its parent. Linear in time.
+ * Any input ends as a forest: the earliest span of each cycle loses its parent. Linear in time.
  */
-export function buildTree(spans: readonly SkeletonSpan[]): Tree {
-  const indexOf = new Map(spans.map((span, index) => [span.spanId, index]))
-  const parent = new Int32Array(spans.length).fill(-1)
+export function treeOf({ spans, parents }: Joined): Tree {
+  const parent = parents.slice()
   const missing = new Map<string, number[]>()
-  for (const [index, { parentSpanId }] of spans.entries()) {
-    if (parentSpanId === '') continue
-    const found = indexOf.get(parentSpanId)
-    if (found !== undefined) parent[index] = found
-    else {
-      const naming = missing.get(parentSpanId)
-      if (naming === undefined) missing.set(parentSpanId, [index])
-      else naming.push(index)
-    }
+  for (const [index, up] of parents.entries()) {
+    if (up !== notThere) continue
+    parent[index] = -1
+    const named = spans[index]?.parentSpanId ?? ''
+    const naming = missing.get(named)
+    if (naming === undefined) missing.set(named, [index])
+    else naming.push(index)
   }
   const cyclic = cutCycles(parent)
   const children: number[][] = Array.from({ length: spans.length })

@@ -5,7 +5,7 @@ import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-c
 import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { openFilled, type TestResource, type TestSpan } from '../../query-api/questions/testing.ts'
-import { openQueryApi } from '../../query-api/testing.ts'
+import { openQueryApi, type QuestionStore } from '../../query-api/testing.ts'
 import { launchBrowser } from '../../test/browser.ts'
 import { startFakeApi, type FakeApi } from './fake-api.ts'
 
@@ -44,14 +44,25 @@ export async function setStage({ basePath = '', checked = false } = {}): Promise
 }
 
 /** The same UI with the real API, on a store that holds these. */
-export async function setWholeStage(spans: readonly TestSpan[], resources: readonly TestResource[]): Promise<Browsing> {
-  const [folder, { store }] = await Promise.all([builtUi(true), openFilled(spans, resources)])
+export const setWholeStage = (
+  spans: readonly TestSpan[],
+  resources: readonly TestResource[],
+): Promise<Browsing & { readonly url: string }> =>
+  setStageOn(true, async () => (await openFilled(spans, resources)).store)
+
+/** The same UI with the real API on any store, with React's own checks or as it ships. */
+export async function setStageOn(
+  checked: boolean,
+  openStore: () => Promise<QuestionStore>,
+): Promise<Browsing & { readonly url: string }> {
+  const [folder, store] = await Promise.all([builtUi(checked), openStore()])
   const [browser, api] = await Promise.all([launchBrowser(), openQueryApi({ reader: store.reader, uiFolder: folder })])
-  return browsing(browser, api.url, async () => {
+  const rest = browsing(browser, api.url, async () => {
     await api.close(AbortSignal.timeout(5000))
     await store.close()
     await rm(folder, { recursive: true, force: true })
   })
+  return { ...rest, url: api.url }
 }
 
 /**

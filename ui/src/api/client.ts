@@ -31,7 +31,18 @@ export type Params = Readonly<Record<string, string | number | boolean | readonl
 
 /** Asks the API. Rejects with ApiError, or with the signal's reason when it was called off. */
 export const ask = <Answer>(path: string, params: Params, signal: AbortSignal): Promise<Answer> =>
-  fetched(path, params, { signal, headers: { accept: 'application/json' } }, signal)
+  fetched(path, params, { signal, headers: { accept: 'application/json' } }, json<Answer>)
+
+/** The same of an answer that may come in several forms. */
+export const askFor = <Answer>(
+  accept: string,
+  path: string,
+  params: Params,
+  signal: AbortSignal,
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> => fetched(path, params, { signal, headers: { accept } }, read)
+
+const json = <Answer>(response: Response): Promise<Answer> => response.json() as Promise<Answer>
 
 /** The same with a body of JSON, which is sent as it is. */
 export const send = <Answer>(path: string, params: Params, body: Blob | string, signal: AbortSignal): Promise<Answer> =>
@@ -39,10 +50,16 @@ export const send = <Answer>(path: string, params: Params, body: Blob | string, 
     path,
     params,
     { signal, method: 'POST', body, headers: { accept: 'application/json', 'content-type': 'application/json' } },
-    signal,
+    json<Answer>,
   )
 
-async function fetched<Answer>(path: string, params: Params, how: RequestInit, signal: AbortSignal): Promise<Answer> {
+async function fetched<Answer>(
+  path: string,
+  params: Params,
+  how: RequestInit & { readonly signal: AbortSignal },
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> {
+  const { signal } = how
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(params)) {
     if (value === undefined || value === '') continue
@@ -65,7 +82,7 @@ async function fetched<Answer>(path: string, params: Params, how: RequestInit, s
   }
   if (!response.ok) throw await refusal(response)
   try {
-    return (await response.json()) as Answer
+    return await read(response)
   } catch (thrown) {
     if (signal.aborted) throw thrown
     throw new ApiError(response.status, 'The answer broke off or makes no sense.', 'Try again.', { cause: thrown })

@@ -24,11 +24,12 @@ import type {
   ServiceStatementsAnswer,
   SpansAnswer,
   TopologyAnswer,
-  TraceAnswer,
+  TraceDetailsAnswer,
   TracesAnswer,
 } from '../../../query-api/types.ts'
 import type { Clock } from '../frame/clock.tsx'
 import { ask, type Params } from './client.ts'
+import { askTrace } from './trace.ts'
 
 /** What every question about a window needs of the clock. */
 export type Window = Pick<Clock, 'now' | 'resolved'> & Partial<Pick<Clock, 'proxies'>>
@@ -161,10 +162,13 @@ export const fieldValuesQuestion = (window: Window, field: string) =>
 export const traceQuestion = (traceId: string, clocks: Clocks = 'sent', proxies: Proxies = 'folded') =>
   queryOptions({
     queryKey: ['trace', traceId, clocks, proxies],
-    queryFn: ({ signal }) =>
-      ask<TraceAnswer>(`api/traces/${encodeURIComponent(traceId)}`, askedHow(clocks, proxies), signal),
+    queryFn: ({ signal }) => askTrace(`api/traces/${encodeURIComponent(traceId)}`, askedHow(clocks, proxies), signal),
     gcTime: 2 * minute,
   })
+
+/** What was sent of some spans of a trace. */
+export const askDetails = (traceId: string, span: readonly string[], signal: AbortSignal) =>
+  ask<TraceDetailsAnswer>(`api/traces/${encodeURIComponent(traceId)}/details`, { span }, signal)
 
 /** Two traces, or one and `typical`. */
 export const compareQuestion = (a: string, b: string) =>

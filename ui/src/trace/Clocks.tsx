@@ -1,6 +1,6 @@
 import { Popover } from '@base-ui/react/popover'
 import { Link, useSearch } from '@tanstack/react-router'
-import type { TraceAnswer } from '../../../query-api/types.ts'
+import type { TraceFigures } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { changed } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
@@ -18,7 +18,7 @@ export function tellsClocks({ answer, length }: TraceModel): boolean {
 }
 
 /** Says that clocks differ and whose times are shown, switches between them, and lists what is or would be corrected. */
-export function ClockNote({ answer }: { answer: TraceAnswer }) {
+export function ClockNote({ answer }: { answer: TraceFigures }) {
   const search = useSearch({ from: '__root__' })
   const { clocks, clockSkews, clockCorrections } = answer
   const isCorrected = clocks === 'corrected'

@@ -2,7 +2,7 @@ import './details.css'
 import { Tabs } from '@base-ui/react/tabs'
 import { Link, useSearch } from '@tanstack/react-router'
 import { Fragment, useMemo, useState, type ReactNode } from 'react'
-import type { KeyValue, OtlpEvent, OtlpLink, TraceSpan } from '../../../query-api/types.ts'
+import type { KeyValue, OtlpEvent, OtlpLink, SpanDetails } from '../../../query-api/types.ts'
 import { Copy } from '../design/Copy.tsx'
 import { Figure, Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
@@ -15,9 +15,11 @@ import { movedBy } from './Clocks.tsx'
 import { parseTraceId } from './id.ts'
 import { kindNames } from './kinds.ts'
 import { LinkedFrom } from './LinkedFrom.tsx'
-import type { Node, TraceModel } from './model.ts'
+import { sentAt, type Node, type TraceModel } from './model.ts'
 import { HeldSpans } from './Proxies.tsx'
 import { Rank } from './Rank.tsx'
+import type { Sent } from './sent.ts'
+import { useSent } from './useSent.ts'
 import { attributeText, safeLink, valueText, valueType } from './value.ts'
 
 interface Props {
@@ -32,10 +34,9 @@ interface Props {
 
 /** Everything that was sent for one span, and what rebuilding adds. */
 export function Details(props: Props) {
-  const { span } = props.node
   return (
     <aside className="details" aria-label="Details of the span">
-      {span === undefined ? <Missing {...props} /> : <Sent {...props} span={span} />}
+      {props.node.isGhost ? <Missing {...props} /> : <Span {...props} />}
     </aside>
   )
 }
@@ -82,10 +83,38 @@ function Title({ name, service, onClose }: { name: string; service?: string; onC
   )
 }
 
-function Sent(props: Props & { span: TraceSpan }) {
-  const { model, node, span, tab, actions, isStored, onTab } = props
-  const resource = model.answer.resources[span.resource]
-  const scope = model.answer.scopes[span.scope]
+function Span(props: Props) {
+  const { model, node, actions, isStored } = props
+  const { sent, error } = useSent(model, node)
+  const message = sent?.span.status.message
+  return (
+    <>
+      <Title name={shownName(node.name)} service={node.service} onClose={actions.escape} />
+      {node.error && (
+        <div className="details-error" role="note">
+          <Icon name="error" size={14} />
+          <bdi>{message === undefined ? 'Error' : message === '' ? 'Error, without a message' : message}</bdi>
+        </div>
+      )}
+      <Facts node={node} span={sent?.span} model={model} isStored={isStored} />
+      {sent !== undefined && <Parts {...props} {...sent} />}
+      {sent === undefined && error === undefined && (
+        <p className="details-text muted" role="status">
+          Loading its attributes …
+        </p>
+      )}
+      {error !== undefined && (
+        <p className="details-text trace-errors" role="alert">
+          Its attributes could not be loaded. {error.message}
+        </p>
+      )}
+    </>
+  )
+}
+
+/** Everything that was sent, by tabs. */
+function Parts(props: Props & Sent) {
+  const { model, span, resource, scope, tab, actions, isStored, onTab } = props
   const tabs = [
     { id: 'attributes', label: 'Attributes', many: span.attributes.length },
     { id: 'events', label: 'Events', many: span.events.length },
@@ -94,94 +123,86 @@ function Sent(props: Props & { span: TraceSpan }) {
     { id: 'json', label: 'JSON', many: undefined },
   ]
   return (
-    <>
-      <Title name={shownName(span.name)} service={span.service} onClose={actions.escape} />
-      {span.status.code === 2 && (
-        <div className="details-error" role="note">
-          <Icon name="error" size={14} />
-          <bdi>{span.status.message === '' ? 'Error, without a message' : span.status.message}</bdi>
-        </div>
-      )}
-      <Facts node={node} span={span} model={model} isStored={isStored} />
-      <Tabs.Root
-        className="details-tabs"
-        value={tabs.some(({ id }) => id === tab) ? tab : 'attributes'}
-        onValueChange={(next: string) => onTab(next)}
-      >
-        <Tabs.List className="tabs details-tablist" aria-label="Parts of the span">
-          {tabs.map(({ id, label, many }) => (
-            <Tabs.Tab key={id} value={id} className="tab">
-              {label}
-              {many !== undefined && many > 0 && <span className="details-many number">{many}</span>}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        <Tabs.Panel value="attributes" className="details-panel">
-          <Attributes list={span.attributes} dropped={span.droppedAttributesCount} none="No attributes were sent." />
-        </Tabs.Panel>
-        <Tabs.Panel value="events" className="details-panel">
-          <Events span={span} model={model} />
-        </Tabs.Panel>
-        <Tabs.Panel value="links" className="details-panel">
-          <Links links={span.links} dropped={span.droppedLinksCount} model={model} actions={actions} />
-          {isStored && <LinkedFrom traceId={span.traceId} spanId={span.spanId} start={span.startTimeUnixNano} />}
-        </Tabs.Panel>
-        <Tabs.Panel value="resource" className="details-panel">
-          <Attributes
-            list={resource?.attributes ?? []}
-            dropped={resource?.droppedAttributesCount ?? 0}
-            none={resource === undefined ? 'The resource is no longer stored.' : 'The resource has no attributes.'}
-          />
-          {resource !== undefined && resource.schemaUrl !== '' && <Pair name="schema URL" value={resource.schemaUrl} />}
-          <h3 className="details-part">Scope</h3>
-          <Pair name="name" value={scope?.name ?? ''} />
-          <Pair name="version" value={scope?.version ?? ''} />
-          {scope !== undefined && scope.schemaUrl !== '' && <Pair name="schema URL" value={scope.schemaUrl} />}
-          <Attributes list={scope?.attributes ?? []} dropped={scope?.droppedAttributesCount ?? 0} none="" />
-        </Tabs.Panel>
-        <Tabs.Panel value="json" className="details-panel">
-          <Json span={span} model={model} />
-        </Tabs.Panel>
-      </Tabs.Root>
-    </>
+    <Tabs.Root
+      className="details-tabs"
+      value={tabs.some(({ id }) => id === tab) ? tab : 'attributes'}
+      onValueChange={(next: string) => onTab(next)}
+    >
+      <Tabs.List className="tabs details-tablist" aria-label="Parts of the span">
+        {tabs.map(({ id, label, many }) => (
+          <Tabs.Tab key={id} value={id} className="tab">
+            {label}
+            {many !== undefined && many > 0 && <span className="details-many number">{many}</span>}
+          </Tabs.Tab>
+        ))}
+      </Tabs.List>
+      <Tabs.Panel value="attributes" className="details-panel">
+        <Attributes list={span.attributes} dropped={span.droppedAttributesCount} none="No attributes were sent." />
+      </Tabs.Panel>
+      <Tabs.Panel value="events" className="details-panel">
+        <Events span={span} model={model} />
+      </Tabs.Panel>
+      <Tabs.Panel value="links" className="details-panel">
+        <Links links={span.links} dropped={span.droppedLinksCount} model={model} actions={actions} />
+        {isStored && <LinkedFrom traceId={span.traceId} spanId={span.spanId} start={span.startTimeUnixNano} />}
+      </Tabs.Panel>
+      <Tabs.Panel value="resource" className="details-panel">
+        <Attributes
+          list={resource?.attributes ?? []}
+          dropped={resource?.droppedAttributesCount ?? 0}
+          none={resource === undefined ? 'The resource is no longer stored.' : 'The resource has no attributes.'}
+        />
+        {resource !== undefined && resource.schemaUrl !== '' && <Pair name="schema URL" value={resource.schemaUrl} />}
+        <h3 className="details-part">Scope</h3>
+        <Pair name="name" value={scope?.name ?? ''} />
+        <Pair name="version" value={scope?.version ?? ''} />
+        {scope !== undefined && scope.schemaUrl !== '' && <Pair name="schema URL" value={scope.schemaUrl} />}
+        <Attributes list={scope?.attributes ?? []} dropped={scope?.droppedAttributesCount ?? 0} none="" />
+      </Tabs.Panel>
+      <Tabs.Panel value="json" className="details-panel">
+        <Json span={span} resource={resource} scope={scope} />
+      </Tabs.Panel>
+    </Tabs.Root>
   )
 }
 
-function Facts(props: { node: Node; span: TraceSpan; model: TraceModel; isStored: boolean }) {
+function Facts(props: { node: Node; span: SpanDetails | undefined; model: TraceModel; isStored: boolean }) {
   const { node, span, model, isStored } = props
-  const skew = Number(span.skewNanos ?? 0)
-  const shift = Number(span.shiftNanos)
+  const { skew, shift } = node
+  const started = span?.startTimeUnixNano ?? String(sentAt(node, model.startNanos))
   return (
     <dl className="details-facts">
       <Fact name="Duration">
-        {span.invalidTimes ? 'times make no sense' : <Figure shown={duration(span.durationNanos)} />}
+        {node.invalidTimes ? 'times make no sense' : <Figure shown={duration(node.duration)} />}
       </Fact>
       <Fact name="Self time">
-        <Figure shown={duration(span.selfTimeNanos)} />
+        <Figure shown={duration(node.self)} />
       </Fact>
       <Fact name="Starts after">
         <Figure shown={duration(Math.round(node.start))} />
       </Fact>
-      <Fact name="Kind">{kindNames[span.kind] ?? `unknown (${span.kind})`}</Fact>
-      <Fact name="Status">{span.status.code === 2 ? 'error' : span.status.code === 1 ? 'ok' : 'unset'}</Fact>
+      <Fact name="Kind">{kindNames[node.kind] ?? `unknown (${node.kind})`}</Fact>
+      <Fact name="Status">
+        {node.error ? 'error' : span === undefined ? '…' : span.status.code === 1 ? 'ok' : 'unset'}
+      </Fact>
       <Fact name="Children">
         <Figure shown={count(node.children)} />
       </Fact>
       {isStored && (
         <Fact name="Among its like" wide>
-          <Rank span={span} />
+          <Rank node={node} startNanos={model.startNanos} />
         </Fact>
       )}
       <Fact name="Started" wide>
-        <span className="number" title={utcNanos(span.startTimeUnixNano)}>
-          {moment(toMs(span.startTimeUnixNano), Date.now())}
-          <span className="muted">{fraction(toMs(span.startTimeUnixNano))}</span>
+        <span className="number" title={utcNanos(started)}>
+          {moment(toMs(started), Date.now())}
+          <span className="muted">{fraction(toMs(started))}</span>
           {shift !== 0 && <span className="muted"> as sent, {movedBy(shift)}</span>}
         </span>
       </Fact>
       <Fact name="Span id" wide>
-        <span className="mono">{span.spanId}</span>
-        <Copy what={() => span.spanId} label="Copy the span id" />
+        <span className="mono">{node.id}</span>
+        <Copy what={() => node.id} label="Copy the span id" />
       </Fact>
       {skew !== 0 && (
         <Fact name="Clock" wide>
@@ -197,18 +218,18 @@ function Facts(props: { node: Node; span: TraceSpan; model: TraceModel; isStored
           <HeldSpans node={node} />
         </Fact>
       )}
-      {span.copies > 1 && <Fact name="Sent">{span.copies} times; shown once</Fact>}
-      {span.traceState !== '' && (
+      {node.copies > 1 && <Fact name="Sent">{node.copies} times; shown once</Fact>}
+      {span !== undefined && span.traceState !== '' && (
         <Fact name="Trace state" wide>
           <bdi className="mono details-break">{span.traceState}</bdi>
         </Fact>
       )}
-      {node.span?.missingParent === true && (
+      {node.missingParent && (
         <Fact name="Parent" wide>
-          <span className="mono">{span.parentSpanId}</span> not received
+          <span className="mono">{model.nodes.at(node.parent)?.id}</span> not received
         </Fact>
       )}
-      {model.answer.cycles.includes(span.spanId) && <Fact name="Parents">lead back to this span</Fact>}
+      {node.cyclic && <Fact name="Parents">lead back to this span</Fact>}
     </dl>
   )
 }
@@ -317,7 +338,7 @@ function Pair({ name, value }: { name: string; value: string }) {
   )
 }
 
-function Events({ span, model }: { span: TraceSpan; model: TraceModel }) {
+function Events({ span, model }: { span: SpanDetails; model: TraceModel }) {
   const [all, setAll] = useState(false)
   const shown = all ? span.events : span.events.slice(0, 50)
   return (
@@ -340,7 +361,7 @@ function Events({ span, model }: { span: TraceSpan; model: TraceModel }) {
   )
 }
 
-function Event({ event, span, model }: { event: OtlpEvent; span: TraceSpan; model: TraceModel }) {
+function Event({ event, span, model }: { event: OtlpEvent; span: SpanDetails; model: TraceModel }) {
   const afterSpan = BigInt(event.timeUnixNano) - BigInt(span.startTimeUnixNano)
   const afterTrace = BigInt(event.timeUnixNano) - model.startNanos
   const stack = event.attributes.find(({ key }) => key === 'exception.stacktrace')
@@ -379,19 +400,19 @@ function Links(props: { links: readonly OtlpLink[]; dropped: number; model: Trac
     <>
       {links.length === 0 && <p className="muted">No links were sent.</p>}
       {links.slice(0, 200).map((link, i) => {
-        const here = link.traceId === model.answer.traceId ? model.byId.get(link.spanId) : undefined
+        const here = link.traceId === model.answer.traceId ? model.nodes.indexOf(link.spanId) : -1
         return (
           // Links have no identity of their own; their order never changes.
           // eslint-disable-next-line react/no-array-index-key
           <section className="event" key={i}>
             <h3 className="event-head mono">
-              {here !== undefined && (
+              {here >= 0 && (
                 <button type="button" className="trace-link" onClick={() => actions.select(here)}>
                   Span {link.spanId} of this trace
                 </button>
               )}
-              {here === undefined && parseTraceId(link.traceId) === undefined && <bdi>{link.traceId}</bdi>}
-              {here === undefined && parseTraceId(link.traceId) !== undefined && (
+              {here < 0 && parseTraceId(link.traceId) === undefined && <bdi>{link.traceId}</bdi>}
+              {here < 0 && parseTraceId(link.traceId) !== undefined && (
                 <Link
                   to="/trace/$traceId"
                   params={{ traceId: link.traceId }}
@@ -411,19 +432,10 @@ function Links(props: { links: readonly OtlpLink[]; dropped: number; model: Trac
   )
 }
 
-function Json({ span, model }: { span: TraceSpan; model: TraceModel }) {
+function Json({ span, resource, scope }: Sent) {
   const json = useMemo(
-    () =>
-      JSON.stringify(
-        {
-          ...span,
-          resource: model.answer.resources[span.resource] ?? null,
-          scope: model.answer.scopes[span.scope] ?? null,
-        },
-        null,
-        2,
-      ),
-    [span, model],
+    () => JSON.stringify({ ...span, resource: resource ?? null, scope: scope ?? null }, null, 2),
+    [span, resource, scope],
   )
   const cut = json.length > 100_000
   return (

@@ -19,10 +19,13 @@ export function FallView(props: {
   const host = useRef<HTMLDivElement>(null)
   const [fall, setFall] = useState<Waterfall>()
   const latest = useRef(actions)
+  const sent = useRef(state.model.sent)
   useEffect(() => {
     latest.current = actions
+    sent.current = state.model.sent
   })
   useEffect(() => {
+    let gone = new AbortController()
     const part = <T extends HTMLElement>(name: string): T => {
       const element = host.current?.querySelector<T>(name)
       if (element === null || element === undefined) throw new Error(`BUG: no ${name}`)
@@ -42,10 +45,22 @@ export function FallView(props: {
         toggle: (index) => latest.current.toggle(index),
         closeRun: (index) => latest.current.closeRun(index, true),
         zoom: (zoom) => latest.current.zoomTo(zoom),
+        shown: (nodes) => {
+          gone.abort()
+          gone = new AbortController()
+          // What is not there of a row is no more than its marks; who selects it is told of errors.
+          sent.current.load(nodes, gone.signal).then(
+            () => made.refill(),
+            () => undefined,
+          )
+        },
       },
     )
     setFall(made)
-    return () => made.close()
+    return () => {
+      gone.abort()
+      made.close()
+    }
   }, [])
   useEffect(() => fall?.set(state), [fall, state])
   useEffect(() => fall?.repaint(), [fall, theme])

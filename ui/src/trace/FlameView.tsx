@@ -14,8 +14,7 @@ import type { ViewProps } from './TraceView.tsx'
 export function FlameView({ model, figures, found, searching, selected, view, actions, change }: ViewProps) {
   const icicle = useMemo(() => icicleOf(model, figures), [model, figures])
   const block = selected < 0 ? -1 : (icicle.of[selected] ?? -1)
-  const focusNode = model.byId.get(view.block)
-  const focus = focusNode === undefined ? -1 : (icicle.of[focusNode] ?? -1)
+  const focus = icicle.of[model.nodes.indexOf(view.block)] ?? -1
   const matches = useMemo(() => {
     if (!searching) return undefined
     const marks = new Uint8Array(icicle.many)
@@ -31,7 +30,7 @@ export function FlameView({ model, figures, found, searching, selected, view, ac
     if (next !== block) actions.select(icicle.slowest[next] ?? -1)
   }
   const zoom = (to: number): void =>
-    change({ block: to < 0 || to === focus ? '' : (model.nodes[icicle.slowest[to] ?? -1]?.id ?? '') })
+    change({ block: to < 0 || to === focus ? '' : (model.nodes.at(icicle.slowest[to] ?? -1)?.id ?? '') })
   const go = (way: Parameters<typeof neighbour>[2]) => (event: KeyboardEvent) => {
     if (!fromView(event)) return false
     select(block < 0 ? (icicle.order[0] ?? -1) : neighbour(icicle, block, way))

@@ -7,15 +7,15 @@ import { count, duration, text } from '../numbers/format.ts'
 import { fraction, moment, toMs, utcNanos } from '../time/format.ts'
 import { ClockNote, tellsClocks } from './Clocks.tsx'
 import { CompareWith } from './CompareWith.tsx'
-import { rootOf, type TraceModel } from './model.ts'
+import { firstSpan, type TraceModel } from './model.ts'
 import { ProxyNote } from './Proxies.tsx'
 import type { Actions } from './actions.ts'
 
 /** What the trace is, and its figures. */
 export function Head({ model, isStored }: { model: TraceModel; isStored: boolean }) {
   const { answer, nodes } = model
-  const root = nodes.find((node) => node.span !== undefined)?.span
-  const depth = nodes.reduce((max, node) => Math.max(max, node.depth), 0) + 1
+  const root = firstSpan(nodes)
+  const depth = nodes.columns.deepest + 1
   return (
     <header className="trace-head">
       <h1 className="trace-title">
@@ -112,19 +112,17 @@ function Download({ traceId }: { traceId: string }) {
 /** A trace so many times longer than its root shows the root as a speck: a clock is wrong, or work came much later. */
 const manyRoots = 100
 
-const rootLength = (model: TraceModel): number => {
-  const root = rootOf(model)
-  return root === undefined ? Infinity : root.stop - root.start
-}
+const rootLength = ({ root }: TraceModel): number => root?.duration ?? Infinity
 
 /** What must be said about the figures: what is missing, doubtful or was left out. */
 export function Notes(props: { model: TraceModel; actions: Actions; error: Error | null; from: ReactNode }) {
   const { model, actions, error, from } = props
   const { answer } = model
-  const { missingParents, duplicatesRemoved, cycles, complete } = answer
+  const { duplicatesRemoved, complete } = answer
+  const { missing, cyclic } = model
   const isSkewed = tellsClocks(model)
-  const first = missingParents[0]
-  const young = !complete && missingParents.length === 0
+  const [first] = missing
+  const young = !complete && first === undefined
   const sparse = model.length > manyRoots * rootLength(model)
   if (
     from === undefined &&
@@ -133,7 +131,7 @@ export function Notes(props: { model: TraceModel; actions: Actions; error: Error
     !isSkewed &&
     answer.proxySpans === 0 &&
     duplicatesRemoved === 0 &&
-    cycles.length === 0 &&
+    cyclic === 0 &&
     !young &&
     !sparse
   ) {
@@ -158,13 +156,8 @@ export function Notes(props: { model: TraceModel; actions: Actions; error: Error
       {young && <li>Spans arrived within the last 10 s; more may follow.</li>}
       {first !== undefined && (
         <li>
-          {missingParents.length === 1 ? 'One parent span has' : `${missingParents.length} parent spans have`} not
-          arrived.{' '}
-          <button
-            type="button"
-            className="trace-link"
-            onClick={() => actions.select(model.byId.get(first.spanId) ?? -1)}
-          >
+          {missing.length === 1 ? 'One parent span has' : `${missing.length} parent spans have`} not arrived.{' '}
+          <button type="button" className="trace-link" onClick={() => actions.select(model.nodes.indexOf(first))}>
             Show
           </button>
         </li>
@@ -176,7 +169,7 @@ export function Notes(props: { model: TraceModel; actions: Actions; error: Error
           {text(count(duplicatesRemoved))} resent {duplicatesRemoved === 1 ? 'copy is' : 'copies are'} left out.
         </li>
       )}
-      {cycles.length > 0 && <li>{cycles.length} spans name each other as parents in a circle.</li>}
+      {cyclic > 0 && <li>{cyclic} spans name each other as parents in a circle.</li>}
     </ul>
   )
 }

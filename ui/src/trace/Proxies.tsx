@@ -1,12 +1,12 @@
 import { Link, useSearch } from '@tanstack/react-router'
-import type { TraceAnswer } from '../../../query-api/types.ts'
+import type { TraceFigures } from '../../../query-api/types.ts'
 import { Swatch } from '../design/Figure.tsx'
 import { changed } from '../frame/search.ts'
 import { count, duration, text } from '../numbers/format.ts'
 import type { Node } from './model.ts'
 
 /** Says that proxies' spans are folded, or could be, and switches between both. */
-export function ProxyNote({ answer }: { answer: TraceAnswer }) {
+export function ProxyNote({ answer }: { answer: TraceFigures }) {
   const search = useSearch({ from: '__root__' })
   const { proxies, proxySpans } = answer
   const isFolded = proxies === 'folded'
@@ -31,18 +31,16 @@ export function HeldSpans({ node }: { node: Node }) {
   return (
     <ul className="details-held">
       {node.held.map((span) => (
-        <li key={span.spanId}>
+        <li key={span.id}>
           <Swatch service={span.service} />{' '}
-          <Link className="trace-link" to="." search={changed(search, { proxies: 'shown', span: span.spanId })} replace>
+          <Link className="trace-link" to="." search={changed(search, { proxies: 'shown', span: span.id })} replace>
             <bdi>
               {span.service}: {span.name}
             </bdi>
           </Link>{' '}
-          <span className="number">
-            {span.invalidTimes ? 'times make no sense' : text(duration(span.durationNanos))}
-          </span>
-          <span className="muted"> {text(duration(span.selfTimeNanos))} of its own</span>
-          {span.status.code === 2 && <span className="trace-errors"> failed</span>}
+          <span className="number">{span.invalidTimes ? 'times make no sense' : text(duration(span.duration))}</span>
+          <span className="muted"> {text(duration(span.self))} of its own</span>
+          {span.error && <span className="trace-errors"> failed</span>}
         </li>
       ))}
     </ul>

@@ -1,13 +1,13 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
-import type { TraceSpan } from '../../../query-api/types.ts'
 import { heatmapQuestion } from '../api/questions.ts'
 import { count, text } from '../numbers/format.ts'
 import { toMs } from '../time/format.ts'
 import { rangeToUrl } from '../time/range.ts'
 import { quoted } from '../traces/filter.ts'
 import { kindNames } from './kinds.ts'
+import { sentAt, type Node } from './model.ts'
 import { rankOf } from './rank.ts'
 
 const halfHour = 1_800_000
@@ -15,25 +15,26 @@ const halfHour = 1_800_000
 const settlesMs = 300
 
 /** Where a span stands among those of its service, name and kind, in the hour around it. */
-export function Rank({ span }: { span: TraceSpan }) {
+export function Rank({ node, startNanos }: { node: Node; startNanos: bigint }) {
+  const { id, service, name, kind, duration, invalidTimes } = node
   const [settled, setSettled] = useState<string>()
   useEffect(() => {
-    const timer = setTimeout(() => setSettled(span.spanId), settlesMs)
+    const timer = setTimeout(() => setSettled(id), settlesMs)
     return () => clearTimeout(timer)
-  }, [span.spanId])
-  const started = toMs(span.startTimeUnixNano)
+  }, [id])
+  const started = toMs(String(sentAt(node, startNanos)))
   // The same hour for all spans of a trace, mostly, and so one question for an operation.
   const middle = Math.round(started / halfHour) * halfHour
   const resolved = { from: middle - halfHour, to: middle + halfHour }
-  const alike = `resource.service.name = ${quoted(span.service)} && name = ${quoted(span.name)} && kind = ${kindNames[span.kind] ?? 'unspecified'}`
+  const alike = `resource.service.name = ${quoted(service)} && name = ${quoted(name)} && kind = ${kindNames[kind] ?? 'unspecified'}`
   const { data, error, isFetching } = useQuery({
     ...heatmapQuestion({ now: 0, resolved }, { q: `{ ${alike} }` }, 'spans', 1),
-    enabled: settled === span.spanId && !span.invalidTimes,
+    enabled: settled === id && !invalidTimes,
   })
-  if (span.invalidTimes) return <>–</>
+  if (invalidTimes) return <>–</>
   if (error !== null) return <span className="muted">not known: {error.message}</span>
-  if (data === undefined || (isFetching && settled !== span.spanId)) return <span className="muted">…</span>
-  const { percent, of } = rankOf(data, Number(span.durationNanos))
+  if (data === undefined || (isFetching && settled !== id)) return <span className="muted">…</span>
+  const { percent, of } = rankOf(data, duration)
   if (of < 2) return <span className="muted">the only one in the hour around it</span>
   return (
     <span title="By a distribution in steps of 26 %">
@@ -42,7 +43,7 @@ export function Rank({ span }: { span: TraceSpan }) {
         to="/traces"
         search={{
           time: rangeToUrl({ kind: 'between', ...resolved }),
-          q: `{ ${alike} && duration >= ${span.durationNanos}ns }`,
+          q: `{ ${alike} && duration >= ${duration}ns }`,
           order: 'slowest',
         }}
       >

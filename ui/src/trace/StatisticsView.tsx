@@ -15,11 +15,11 @@ import type { ViewProps } from './TraceView.tsx'
 const rowHeight = 28
 
 /** The trace as a table of its operations; a row searches for its spans, its longest span is one click away. */
-export function StatisticsView({ model, figures, selected, view, actions, change }: ViewProps) {
+export function StatisticsView({ figures, selected, view, actions, change }: ViewProps) {
   const sort = statisticSort(view.sort)
   const { by, down } = sort
   const rows = useMemo(() => sortedOperations(figures.operations, { by, down }), [figures, by, down])
-  const path = model.critical.reduce((sum, [, from, to]) => sum + to - from, 0)
+  const path = figures.operations.reduce((sum, { critical }) => sum + critical, 0)
   const most = rows.reduce((max, { self }) => Math.max(max, self), 1)
   const current = selected < 0 ? undefined : figures.operations[figures.of[selected] ?? -1]
   const { scroller, virtual, marked, ...rowsOf } = useRows(rows.length, rowHeight)

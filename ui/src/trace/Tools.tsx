@@ -18,7 +18,7 @@ export function Tools(props: {
   searchField: RefObject<HTMLInputElement | null>
 }) {
   const { model, view, found, runs, actions, change, searchField } = props
-  const at = found.indexOf(model.byId.get(view.span) ?? -1)
+  const at = found.indexOf(model.nodes.indexOf(view.span))
   const searching = view.find.trim() !== ''
   return (
     <div className="trace-tools">

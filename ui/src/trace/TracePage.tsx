@@ -2,15 +2,18 @@ import './trace.css'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef } from 'react'
+import type { TraceAnswer, TraceFigures } from '../../../query-api/types.ts'
 import { ApiError } from '../api/client.ts'
-import { traceQuestion } from '../api/questions.ts'
+import { askDetails, traceQuestion } from '../api/questions.ts'
 import { useQuestion } from '../api/useQuestion.ts'
 import { Empty, Failed, Stopped, Waiting } from '../design/State.tsx'
 import { useClock } from '../frame/clock.tsx'
 import { carried } from '../frame/search.ts'
 import { useTitle } from '../frame/useTitle.ts'
 import { parseTraceId } from './id.ts'
-import { buildModel } from './model.ts'
+import { buildModel, firstSpan, modelOf, type TraceModel } from './model.ts'
+import { sentOnDemand } from './sent.ts'
+import { Skeleton } from './skeleton.ts'
 import { TraceView } from './TraceView.tsx'
 
 export function TracePage() {
@@ -23,10 +26,10 @@ export function TracePage() {
     ...traceQuestion(id ?? '', search.clocks === 'corrected' ? 'corrected' : 'sent', proxies),
     enabled: id !== undefined,
     // The same trace on other clocks, or with proxies, stays on screen until it is there.
-    placeholderData: (was) => (was?.traceId === id ? was : undefined),
+    placeholderData: (was) => (was !== undefined && figuresIn(was).traceId === id ? was : undefined),
     // Spans may still arrive: looked at again until all are there.
     refetchInterval: ({ state: { data: now, error: failed } }) =>
-      (now?.complete === false && mayGrow(now)) || (failed instanceof ApiError && failed.away) ? 5000 : false,
+      (now !== undefined && mayGrow(figuresIn(now))) || (failed instanceof ApiError && failed.away) ? 5000 : false,
   })
   const asked = useRef(now)
   useEffect(() => {
@@ -34,8 +37,8 @@ export function TracePage() {
     asked.current = now
     void refetch()
   }, [now, refetch])
-  const model = useMemo(() => (data === undefined ? undefined : buildModel(data)), [data])
-  const root = model?.nodes.find(({ span }) => span !== undefined)?.span
+  const model = useMemo(() => (data === undefined ? undefined : modelFrom(data)), [data])
+  const root = model === undefined ? undefined : firstSpan(model.nodes)
   useTitle(root === undefined ? 'Trace' : `${root.service}: ${root.name}`)
   const back = (
     <Link className="button" to="/traces" search={carried(search)}>
@@ -78,5 +81,18 @@ export function TracePage() {
 }
 
 /** Not complete for being young; after a minute a missing parent will hardly come. */
-const mayGrow = (trace: { lastReceivedUnixNano: string }): boolean =>
-  Date.now() - Number(trace.lastReceivedUnixNano) / 1e6 < 60_000
+const mayGrow = ({ complete, lastReceivedUnixNano }: TraceFigures): boolean =>
+  !complete && Date.now() - Number(lastReceivedUnixNano) / 1e6 < 60_000
+
+const figuresIn = (data: TraceAnswer | Skeleton): TraceFigures => (data instanceof Skeleton ? data.head : data)
+
+function modelFrom(data: TraceAnswer | Skeleton): TraceModel {
+  if (!(data instanceof Skeleton)) return buildModel(data)
+  const { head, columns } = data
+  return modelOf(
+    head,
+    columns,
+    head.missingParents,
+    sentOnDemand((ids, signal) => askDetails(head.traceId, ids, signal)),
+  )
+}

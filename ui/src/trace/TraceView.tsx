@@ -1,5 +1,4 @@
 import { lazy, Suspense, useDeferredValue, useMemo, useRef, type ReactNode } from 'react'
-import type { KeyValue } from '../../../query-api/types.ts'
 import { useKeys } from '../frame/keys.ts'
 import { part } from '../frame/part.ts'
 import { keysOf, makeActions, type Actions } from './actions.ts'
@@ -9,8 +8,8 @@ import { FallView } from './FallView.tsx'
 import { figuresOf, type Figures } from './figures.ts'
 import { findNodes } from './find.ts'
 import { Head, Notes } from './Head.tsx'
-import { visibleNodes, type Node, type TraceModel } from './model.ts'
-import { closedRuns, findRuns } from './runs.ts'
+import { visibleNodes, type TraceModel } from './model.ts'
+import { closedRuns, findRuns, runAround } from './runs.ts'
 import { SplitHandle, useWidth } from './split.tsx'
 import { Tools } from './Tools.tsx'
 import { allRuns, useView, zoomIn, type View } from './view.ts'
@@ -33,8 +32,6 @@ export interface ViewProps {
   readonly change: (part: Partial<View>) => void
 }
 
-const noKeyValues: readonly KeyValue[] = []
-
 /**
  * One trace: head, one of its views, details of the selected span.
  *
@@ -43,24 +40,31 @@ const noKeyValues: readonly KeyValue[] = []
 export function TraceView({ model, error, from }: { model: TraceModel; error: Error | null; from?: ReactNode }) {
   const [view, change] = useView()
   const find = useDeferredValue(view.find)
-  const resourceOf = (node: Node): readonly KeyValue[] =>
-    model.answer.resources[node.span?.resource ?? -1]?.attributes ?? noKeyValues
-  // eslint-disable-next-line react-hooks/exhaustive-deps
-  const found = useMemo(() => findNodes(model.nodes, find, resourceOf), [model, find])
+  const found = useMemo(() => findNodes(model, find), [model, find])
   const figures = useMemo(() => figuresOf(model), [model])
   const allOpen = view.runs.has(allRuns)
-  const selected = model.byId.get(view.span) ?? -1
+  const selected = model.nodes.indexOf(view.span)
   const runs = useMemo(() => findRuns(model, figures), [model, figures])
+  const around = runAround(runs, selected)
   const closed = useMemo(
-    () => closedRuns(runs, model, view.runs, allOpen, selected),
-    [runs, model, view.runs, allOpen, selected],
+    () => closedRuns(runs, model, view.runs, allOpen, around),
+    [runs, model, view.runs, allOpen, around],
   )
   const rows = useMemo(() => visibleNodes(model.nodes, view.closed, closed), [model, view.closed, closed])
-  const state = useMemo<FallState>(() => {
-    const matches = new Set(found)
+  const isFound = useMemo(() => {
+    const marks = new Uint8Array(model.nodes.length)
+    for (const node of found) marks[node] = 1
+    return marks
+  }, [model, found])
+  const matches = useMemo(() => {
+    if (found.length === 0 || closed.size === 0) return isFound
+    const marks = isFound.slice()
     // A run is marked for any of its spans.
-    for (const node of found) if (closed.has(runs.of[node] ?? -1)) matches.add(runs.of[node] ?? -1)
-    return {
+    for (const node of found) if (closed.has(runs.of[node] ?? -1)) marks[runs.of[node] ?? -1] = 1
+    return marks
+  }, [isFound, found, closed, runs])
+  const state = useMemo<FallState>(
+    () => ({
       model,
       rows,
       closed: view.closed,
@@ -70,15 +74,16 @@ export function TraceView({ model, error, from }: { model: TraceModel; error: Er
       matches,
       critical: view.critical,
       zoom: zoomIn(model, view.zoom),
-    }
-  }, [model, rows, view.closed, closed, runs, selected, found, view.critical, view.zoom])
-  const actions = makeActions({ model, view, rows, runs, closed, selected, found, change })
+    }),
+    [model, rows, view.closed, closed, runs, selected, matches, view.critical, view.zoom],
+  )
+  const actions = makeActions({ model, view, rows, runs, closed, selected, found: isFound, change })
   const searchField = useRef<HTMLInputElement>(null)
   useKeys({ ...keysOf(actions), '/': () => focusAll(searchField.current) })
   const [treeWidth, setTreeWidth] = useWidth('tree', 0.36)
   const [detailsWidth, setDetailsWidth] = useWidth('details', 0.3)
   const split = useRef<HTMLDivElement>(null)
-  const node = model.nodes[selected]
+  const node = model.nodes.at(selected)
   const shared: ViewProps = {
     model,
     figures,

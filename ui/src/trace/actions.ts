@@ -1,6 +1,6 @@
 import type { Keys } from '../frame/keys.ts'
 import type { Zoom } from './draw.ts'
-import { nextNode, revealed, rootOf, rowOf, type Node, type TraceModel } from './model.ts'
+import { nextNode, revealed, rowOf, type Node, type TraceModel } from './model.ts'
 import type { Run, Runs } from './runs.ts'
 import { allRuns, views, type View } from './view.ts'
 
@@ -16,22 +16,23 @@ export interface Scene {
   /** The runs that are one row, by their first node. */
   readonly closed: ReadonlyMap<number, Run>
   readonly selected: number
-  readonly found: readonly number[]
+  /** 1 for each node that was searched for. */
+  readonly found: Uint8Array
   readonly change: (part: Partial<View>) => void
 }
 
 export function makeActions({ model, view, rows, runs, closed: closedRuns, selected, found, change }: Scene) {
   const { nodes } = model
   const select = (index: number): void => {
-    const node = nodes[index]
+    const node = nodes.at(index)
     if (node !== undefined) change({ span: node.id, closed: revealed(nodes, view.closed, index) })
   }
   const closeRun = (index: number, on: boolean): void => {
-    const first = nodes[runs.of[index] ?? -1]
+    const first = nodes.at(runs.of[index] ?? -1)
     if (first === undefined) return
     // Of all opened runs one is closed: the others have to be named.
     const opened = view.runs.has(allRuns)
-      ? new Set([...runs.byFirst.keys()].map((at) => nodes[at]?.id ?? ''))
+      ? new Set([...runs.byFirst.keys()].map((at) => nodes.at(at)?.id ?? ''))
       : new Set(view.runs)
     if (on) opened.delete(first.id)
     else opened.add(first.id)
@@ -39,14 +40,13 @@ export function makeActions({ model, view, rows, runs, closed: closedRuns, selec
   }
   const close = (index: number, on: boolean): void => {
     if (closedRuns.has(index)) return on ? undefined : closeRun(index, false)
-    const node = nodes[index]
+    const node = nodes.at(index)
     if (node === undefined || node.children === 0 || view.closed.has(node.id) === on) return
     const closed = new Set(view.closed)
     if (on) closed.add(node.id)
     else closed.delete(node.id)
     change({ closed })
   }
-  const foundSet = new Set(found)
   const fit = (node: Node | undefined): void => {
     if (node === undefined) return
     const room = Math.max(10, (node.stop - node.start) * 0.05)
@@ -56,22 +56,22 @@ export function makeActions({ model, view, rows, runs, closed: closedRuns, selec
     select,
     close,
     closeRun,
-    toggle: (index: number) => close(index, !closedRuns.has(index) && !view.closed.has(nodes[index]?.id ?? '')),
+    toggle: (index: number) => close(index, !closedRuns.has(index) && !view.closed.has(nodes.at(index)?.id ?? '')),
     move: (by: number) => {
       const row = selected < 0 ? (by > 0 ? 0 : rows.length - 1) : rowOf(rows, selected) + by
       select(rows[Math.max(0, Math.min(rows.length - 1, row))] ?? -1)
     },
     /** Collapses, then the run that it is one of; on what is already closed or has no children, goes to the parent. */
     collapse: () => {
-      const node = nodes[selected]
+      const node = nodes.at(selected)
       if (node === undefined) return
       const run = runs.of[selected] ?? -1
       if (!closedRuns.has(selected) && node.children > 0 && !view.closed.has(node.id)) close(selected, true)
-      else if (run >= 0 && !closedRuns.has(run) && nodes[run]?.depth === node.depth) closeRun(selected, true)
+      else if (run >= 0 && !closedRuns.has(run) && nodes.at(run)?.depth === node.depth) closeRun(selected, true)
       else select(node.parent)
     },
     expand: () => {
-      const node = nodes[selected]
+      const node = nodes.at(selected)
       if (node === undefined) return
       if (closedRuns.has(selected)) closeRun(selected, false)
       else if (view.closed.has(node.id)) close(selected, false)
@@ -80,15 +80,15 @@ export function makeActions({ model, view, rows, runs, closed: closedRuns, selec
     collapseAll: () =>
       change({
         runs: new Set(),
-        closed: new Set(nodes.filter((node) => node.children > 0 && node.depth > 0).map(({ id }) => id)),
+        closed: new Set(nodes.ids(({ children, depth }) => children > 0 && depth > 0)),
       }),
     expandAll: () => change({ closed: new Set(), runs: new Set([allRuns]) }),
     runs: () => change({ runs: view.runs.has(allRuns) ? new Set() : new Set([allRuns]) }),
     error: (direction: 1 | -1) => select(nextNode(nodes, selected, direction, ({ failed }) => failed)),
-    match: (direction: 1 | -1) => select(nextNode(nodes, selected, direction, ({ index }) => foundSet.has(index))),
+    match: (direction: 1 | -1) => select(nextNode(nodes, selected, direction, ({ index }) => found[index] === 1)),
     critical: () => change({ critical: !view.critical }),
-    fit: () => fit(nodes[selected]),
-    root: () => fit(rootOf(model)),
+    fit: () => fit(nodes.at(selected)),
+    root: () => fit(model.root),
     whole: () => change({ zoom: undefined }),
     show: (name: View['view']) => change({ view: name }),
     zoomTo: ({ from, to }: Zoom) => change({ zoom: from <= 0 && to >= model.length ? undefined : { from, to } }),

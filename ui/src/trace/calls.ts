@@ -63,7 +63,7 @@ export function callGraphOf(model: TraceModel, figures: Figures, by: 'services' 
 
 function nodesOf(model: TraceModel, { operations }: Figures, groupOf: Int32Array, by: string): CallNode[] {
   const out: { -readonly [K in keyof CallNode]: CallNode[K] }[] = []
-  const length = (at: number): number => (model.nodes[at]?.stop ?? 0) - (model.nodes[at]?.start ?? 0)
+  const length = (at: number): number => model.nodes.at(at)?.duration ?? 0
   for (const [at, { service, name, spans, errors, self, slowest }] of operations.entries()) {
     const group = groupOf[at] ?? 0
     const node = out[group]
@@ -91,7 +91,8 @@ function edgesOf({ nodes }: TraceModel, { of, operations }: Figures, groupOf: In
   const groups = operations.length + 1
   const places = new Map<number, number>()
   const out: { -readonly [K in keyof CallEdge]: CallEdge[K] }[] = []
-  for (const { index, parent, start, stop, failed } of nodes) {
+  for (const node of nodes) {
+    const { index, parent } = node
     const [callee, caller] = [of[index] ?? -1, parent < 0 ? -1 : (of[parent] ?? -1)]
     if (callee < 0 || caller < 0) continue
     const [source, target] = [groupOf[caller] ?? 0, groupOf[callee] ?? 0]
@@ -106,8 +107,8 @@ function edgesOf({ nodes }: TraceModel, { of, operations }: Figures, groupOf: In
     const edge = out[place]
     if (edge === undefined) continue
     edge.calls++
-    edge.total += stop - start
-    if (failed) edge.errors++
+    edge.total += node.duration
+    if (node.failed) edge.errors++
   }
   return out
 }

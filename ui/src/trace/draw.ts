@@ -21,7 +21,8 @@ export interface FallState {
   readonly runOf: Runs
   /** Node index, -1 for none. */
   readonly selected: number
-  readonly matches: ReadonlySet<number>
+  /** 1 for each node that was searched for, and for runs of such. */
+  readonly matches: Uint8Array
   readonly critical: boolean
   readonly zoom: Zoom
 }
@@ -73,7 +74,7 @@ export function drawBars(ctx: CanvasRenderingContext2D, state: FallState, frame:
     ctx.fillRect(Math.round(toX(tick.at, state.zoom, width)), 0, 1, height)
   }
   for (let row = first; row <= last; row++) {
-    const node = nodes[state.rows[row] ?? -1]
+    const node = nodes.at(state.rows[row] ?? -1)
     const run = state.runs.get(node?.index ?? -1)
     if (run !== undefined) drawRun(ctx, run, row * rowHeight - top, state, frame, palette)
     else if (node !== undefined) drawBar(ctx, node, row * rowHeight - top, state, frame, palette)
@@ -89,7 +90,7 @@ export function drawBars(ctx: CanvasRenderingContext2D, state: FallState, frame:
 /** The token of a row's background, the same for its name and its bar. */
 export function rowBackground(state: FallState, index: number, hovered: boolean): string | undefined {
   if (index === state.selected) return '--bg-selected'
-  if (state.matches.has(index)) return '--match'
+  if (state.matches[index] === 1) return '--match'
   return hovered ? '--bg-hover' : undefined
 }
 
@@ -108,10 +109,10 @@ function drawBar(
   const x = toX(node.start, zoom, width)
   const right = toX(node.stop, zoom, width)
   const [left, long] = [Math.max(-4, x), Math.min(width + 4, right) - Math.max(-4, x)]
-  const ghost = node.span === undefined || node.span.invalidTimes
+  const ghost = node.isGhost || node.invalidTimes
   const shown = Math.max(long, ghost ? 8 : 2)
-  const dim = state.critical && node.span?.onCriticalPath !== true
-  const labelled = ghost || node.span === undefined ? '' : text(duration(node.span.durationNanos))
+  const dim = state.critical && !node.onCriticalPath
+  const labelled = ghost ? '' : text(duration(node.duration))
 
   const held = drawHeld(ctx, node, y + rowHeight / 2, state, width, palette)
   if (right >= -2 && x <= width + 2) {
@@ -153,11 +154,11 @@ function drawHeld(
   ctx: CanvasRenderingContext2D,
   node: Node,
   middle: number,
-  { zoom, model }: FallState,
+  { zoom }: FallState,
   width: number,
   palette: Palette,
 ): number {
-  const extent = heldExtent(node, model.startNanos)
+  const extent = heldExtent(node)
   if (extent === undefined) return -Infinity
   const [from, to] = extent.map((at) => Math.min(width + 4, Math.max(-4, toX(at, zoom, width)))) as [number, number]
   ctx.fillStyle = palette.services[node.colour] ?? ''
@@ -180,7 +181,7 @@ function drawRun(
   const { zoom, model } = state
   const barHeight = Math.round(rowHeight / 2)
   const barTop = y + (rowHeight - barHeight) / 2
-  const colour = palette.services[model.nodes[run.first]?.colour ?? -1] ?? ''
+  const colour = palette.services[model.nodes.at(run.first)?.colour ?? -1] ?? ''
   const [left, right] = [
     toX(run.start, zoom, width),
     Math.max(toX(run.stop, zoom, width), toX(run.start, zoom, width) + 2),
@@ -191,7 +192,7 @@ function drawRun(
   ctx.globalAlpha = onPath ? 1 : 0.35
   let drawn = -1
   for (let at = run.first; at < run.end;) {
-    const call = model.nodes[at]
+    const call = model.nodes.at(at)
     if (call === undefined) break
     at = call.end
     const from = Math.max(-4, toX(call.start, zoom, width))
@@ -208,7 +209,7 @@ function drawRun(
     drawn = to
   }
   ctx.globalAlpha = 1
-  const node = model.nodes[run.first]
+  const node = model.nodes.at(run.first)
   const said = text(duration(Math.round(run.total)))
   if (node !== undefined)
     drawLabel(ctx, said, node, Math.max(left, 0), right, y + rowHeight / 2, !onPath, width, palette)
@@ -225,7 +226,7 @@ function drawLabel(
   width: number,
   palette: Palette,
 ): void {
-  const said = label === '' ? (node.span === undefined ? 'not received' : 'times make no sense') : label
+  const said = label === '' ? (node.isGhost ? 'not received' : 'times make no sense') : label
   ctx.fillStyle = palette.token(dim ? '--text-faint' : '--text-muted')
   if (right < 0) {
     ctx.textAlign = 'left'
@@ -263,9 +264,9 @@ function drawEvents(
   width: number,
   palette: Palette,
 ): void {
-  const events = node.span?.events ?? []
+  const events = state.model.sent.of(node)?.span.events ?? []
   if (events.length === 0) return
-  const shift = Number(node.span?.shiftNanos ?? 0)
+  const { shift } = node
   let drawn = -1
   for (const event of events.slice(0, 1000)) {
     const x = toX(Number(BigInt(event.timeUnixNano) - state.model.startNanos) + shift, state.zoom, width)
@@ -300,7 +301,7 @@ function drawSkew(
   width: number,
   palette: Palette,
 ): void {
-  const skew = Number(node.span?.skewNanos ?? 0)
+  const { skew } = node
   if (skew === 0 || state.model.answer.clocks === 'corrected') return
   const x = toX(node.start + skew, state.zoom, width)
   const right = toX(node.stop + skew, state.zoom, width)
@@ -308,6 +309,13 @@ function drawSkew(
   ctx.setLineDash([3, 2])
   ctx.strokeRect(x + 0.5, top - 1.5, Math.max(2, right - x), height + 3)
   ctx.setLineDash([])
+}
+
+/** A stretch of the path on screen. */
+interface Stretch {
+  readonly from: number
+  readonly to: number
+  readonly y: number
 }
 
 function drawCritical(
@@ -318,36 +326,41 @@ function drawCritical(
   first: number,
   last: number,
 ): void {
+  const { zoom } = state
   const { width, rowHeight, top } = frame
-  const rowOfNode = new Map<number, number>()
-  for (let row = first; row <= last; row++) rowOfNode.set(state.rows[row] ?? -1, row)
+  const stretches: Stretch[] = []
+  for (let row = first; row <= last; row++) {
+    const node = state.rows[row] ?? -1
+    stretches.push(...stretchesOf(state, node, row * rowHeight - top + rowHeight * 0.75, width))
+  }
+  stretches.sort((a, b) => a.from - b.from)
   ctx.fillStyle = palette.token('--critical')
-  let before: { x: number; y: number } | undefined
-  for (const [index, from, to] of state.model.critical) {
-    const row = rowOfNode.get(index) ?? runRow(state, rowOfNode, index)
-    if (row === undefined) {
-      before = undefined
-      continue
-    }
-    const x = toX(from, state.zoom, width)
-    const right = toX(to, state.zoom, width)
-    const y = row * rowHeight - top + rowHeight * 0.75
-    ctx.fillRect(x, y - 1, Math.max(1, right - x), 3)
-    if (before !== undefined) {
+  let before: Stretch | undefined
+  for (const { from, to, y } of stretches) {
+    const x = toX(from, zoom, width)
+    ctx.fillRect(x, y - 1, Math.max(1, toX(to, zoom, width) - x), 3)
+    if (before?.to === from && before.y !== y) {
       const [upper, lower] = [Math.min(before.y, y), Math.max(before.y, y)]
       // Only a hint of where it goes on: full lines would hide the durations beside the bars.
       ctx.globalAlpha = 0.25
       ctx.fillRect(Math.round(x), upper + 2, 1, lower - upper - 3)
       ctx.globalAlpha = 1
     }
-    before = { x: right, y }
+    before = { from, to, y }
   }
 }
 
-/** The row of the closed run that a node lies in. */
-const runRow = ({ runs, runOf }: FallState, rows: ReadonlyMap<number, number>, index: number): number | undefined => {
-  const first = runOf.of[index] ?? -1
-  return runs.has(first) ? rows.get(first) : undefined
+/** Those of a row, of a closed run those of all its calls, which are a million in some: of what shares a pixel the first. */
+function* stretchesOf({ model, runs, zoom }: FallState, node: number, y: number, width: number): Generator<Stretch> {
+  const { first, from: starts, to: ends } = model.nodes.columns.critical
+  const pixel = (zoom.to - zoom.from) / width
+  let drawn = -Infinity
+  for (let at = first[node] ?? 0; at < (first[runs.get(node)?.end ?? node + 1] ?? 0); at++) {
+    const [from, to] = [starts[at] ?? 0, ends[at] ?? 0]
+    if (to < zoom.from || from > zoom.to || to < drawn + pixel) continue
+    drawn = to
+    yield { from, to, y }
+  }
 }
 
 /** The whole trace in a strip: every node a line, the zoom bright, the rows on screen marked. */
@@ -368,8 +381,8 @@ export function drawMinimap(
   // A strip of 50 pixels shows no more than some hundred lines: of very many rows, every so many-th is enough.
   const step = Math.max(1, Math.floor(many / 4000))
   for (let row = 0; row < many; row += step) {
-    const node = nodes[state.rows[row] ?? -1]
-    if (node?.span === undefined) continue
+    const node = nodes.at(state.rows[row] ?? -1)
+    if (node === undefined || node.isGhost) continue
     const x = toX(node.start, whole, width)
     const run = state.runs.get(node.index)
     ctx.fillStyle = (run === undefined ? node.failed : run.errors > 0)

@@ -22,6 +22,8 @@ export interface FallEvents {
   toggle: (index: number) => void
   closeRun: (index: number) => void
   zoom: (zoom: Zoom) => void
+  /** These rows have been on screen for a moment. */
+  shown: (nodes: readonly Node[]) => void
 }
 
 interface RowParts {
@@ -38,6 +40,8 @@ interface RowParts {
 }
 
 const leastNanos = 10
+/** Whoever scrolls on looks at nothing. */
+const settlesMs = 150
 const indentPx = 12
 /** Names this narrow have no room for the service on every row. */
 const narrowPx = 330
@@ -59,6 +63,8 @@ export class Waterfall {
   #narrow = false
   #brush: readonly [number, number] | undefined
   #frame = 0
+  #settled: ReturnType<typeof setTimeout> | undefined
+  #rowsShown = ''
 
   constructor(parts: FallParts, events: FallEvents) {
     this.#parts = parts
@@ -81,9 +87,15 @@ export class Waterfall {
 
   /** Shows another state; cheap when little differs. */
   set(state: FallState): void {
+    if (state.model !== this.#state?.model) this.#rowsShown = ''
     this.#state = state
-    for (const row of this.#pool) row.shown = -1
     this.#parts.size.style.height = `${state.rows.length * this.#rowHeight}px`
+    this.refill()
+  }
+
+  /** More is known of the spans on screen. */
+  refill(): void {
+    for (const row of this.#pool) row.shown = -1
     this.#later()
   }
 
@@ -111,6 +123,7 @@ export class Waterfall {
     this.#stop.abort()
     this.#resize.disconnect()
     cancelAnimationFrame(this.#frame)
+    clearTimeout(this.#settled)
     this.#parts.rows.replaceChildren()
   }
 
@@ -150,10 +163,11 @@ export class Waterfall {
     this.#narrow = narrow
     while (this.#pool.length < many) this.#pool.push(makeRow(this.#parts.rows))
     this.#parts.rows.style.transform = `translateY(${first * this.#rowHeight - top}px)`
+    this.#tellShown(state, first, many)
     let active = ''
     this.#pool.forEach((row, i) => {
       const at = i < many ? (state.rows[first + i] ?? -1) : -1
-      const node = state.model.nodes[at]
+      const node = state.model.nodes.at(at)
       row.element.hidden = node === undefined
       if (node === undefined) return
       if (row.shown !== at) fillRow(row, node, state, narrow)
@@ -163,6 +177,17 @@ export class Waterfall {
     })
     if (active === '') this.#parts.scroller.removeAttribute('aria-activedescendant')
     else this.#parts.scroller.setAttribute('aria-activedescendant', active)
+  }
+
+  #tellShown({ model, rows }: FallState, first: number, many: number): void {
+    const shown = `${rows.length} ${first} ${many}`
+    if (shown === this.#rowsShown) return
+    this.#rowsShown = shown
+    clearTimeout(this.#settled)
+    this.#settled = setTimeout(() => {
+      const nodes = Array.from(rows.subarray(first, first + many), (at) => model.nodes.at(at))
+      this.#events.shown(nodes.filter((node) => node !== undefined))
+    }, settlesMs)
   }
 
   #nodeAt(event: MouseEvent): number {
@@ -293,7 +318,7 @@ function makeRow(parent: HTMLElement): RowParts {
 
 function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): void {
   const { element, twisty, swatch, error, name, held, service, hidden } = row
-  const { span } = node
+  const { isGhost } = node
   const run = state.runs.get(node.index)
   const opened = run === undefined ? state.runOf.byFirst.get(node.index) : undefined
   const closed = run !== undefined || (node.children > 0 && state.closed.has(node.id))
@@ -304,22 +329,25 @@ function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): 
   const level = Math.min(node.depth, 16)
   element.style.paddingInlineStart = `${4 + level * indentPx}px`
   twisty.dataset['fold'] = !foldable ? 'none' : closed ? 'closed' : 'open'
-  swatch.hidden = span === undefined
-  swatch.style.background = span === undefined ? '' : `var(--service-${node.colour})`
+  swatch.hidden = isGhost
+  swatch.style.background = isGhost ? '' : `var(--service-${node.colour})`
   error.hidden = !failed
   error.textContent = '!'
   if (run !== undefined) error.title = `${run.errors} of ${run.calls} failed`
-  else if (span?.status.code !== 2) error.title = 'Failed at its proxy'
-  else error.title = span?.status.message === '' ? 'Error' : `Error: ${span?.status.message ?? ''}`
-  const label = span === undefined ? `Parent ${node.id} not received` : shownName(span.name)
+  else if (!node.error) error.title = 'Failed at its proxy'
+  else {
+    const said = state.model.sent.of(node)?.span.status.message ?? ''
+    error.title = said === '' ? 'Error' : `Error: ${said}`
+  }
+  const label = isGhost ? `Parent ${node.id} not received` : shownName(node.name)
   row.times.textContent = run === undefined ? '' : `× ${run.calls.toLocaleString('en-US')}`
   name.textContent = node.depth > 16 ? `${node.depth} · ${label}` : label
   held.textContent = run === undefined ? heldLabel(node) : ''
   held.title = heldTitle(node)
-  name.dataset['ghost'] = String(span === undefined)
+  name.dataset['ghost'] = String(isGhost)
   // Where there is little room, a service is named where it begins: at a span whose parent belongs to another.
-  const above = state.model.nodes[node.parent]?.span?.service
-  service.textContent = narrow && above === span?.service ? '' : (span?.service ?? '')
+  const above = state.model.nodes.at(node.parent)
+  service.textContent = narrow && above !== undefined && above.service === node.service ? '' : node.service
   // The first of an opened run holds what closes it again.
   if (opened === undefined) delete hidden.dataset['run']
   else hidden.dataset['run'] = 'open'
@@ -330,7 +358,7 @@ function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): 
       : closed && run === undefined
         ? `+${node.end - node.index - 1}`
         : ''
-  element.title = span === undefined ? label : `${span.service}: ${label}`
+  element.title = isGhost ? label : `${node.service}: ${label}`
   element.setAttribute('aria-level', String(node.depth + 1))
   element.setAttribute('aria-posinset', String(node.place))
   element.setAttribute('aria-setsize', String(node.siblings))
@@ -343,15 +371,14 @@ function fillRow(row: RowParts, node: Node, state: FallState, narrow: boolean): 
 
 function spokenRun(node: Node, run: Run, label: string): string {
   const errors = run.errors > 0 ? `, ${run.errors} with an error` : ''
-  return `${node.span?.service}: ${label}, ${run.calls} times, ${text(duration(Math.round(run.total)))} together${errors}`
+  return `${node.service}: ${label}, ${run.calls} times, ${text(duration(Math.round(run.total)))} together${errors}`
 }
 
 function spoken(node: Node, label: string): string {
-  const { span } = node
-  if (span === undefined) return label
+  if (node.isGhost) return label
   return [
-    `${span.service}: ${label}`,
-    span.invalidTimes ? 'times make no sense' : text(duration(span.durationNanos)),
+    `${node.service}: ${label}`,
+    node.invalidTimes ? 'times make no sense' : text(duration(node.duration)),
     ...(node.failed ? ['error'] : []),
     ...(node.held.length > 0 ? [heldTitle(node)] : []),
   ].join(', ')

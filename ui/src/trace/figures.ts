@@ -27,27 +27,29 @@ export interface Figures {
 }
 
 /** Counts a trace by service and name, once for a trace: columns of numbers, no object for a span. */
-export function figuresOf({ nodes, critical }: TraceModel): Figures {
-  const { of, names } = groups(nodes)
+export function figuresOf({ nodes }: TraceModel): Figures {
+  const { operation: of, operations } = nodes.columns
+  const names = operations.slice(0, of.subarray(0, nodes.length).reduce((most, one) => Math.max(most, one), -1) + 1)
   const many = names.length
   const [spans, errors, measured] = [new Int32Array(many), new Int32Array(many), new Int32Array(many)]
   const [total, self, path] = [new Float64Array(many), new Float64Array(many), new Float64Array(many)]
   const slowest = new Int32Array(many).fill(-1)
-  for (const { index, span, start, stop, failed } of nodes) {
+  for (const node of nodes) {
+    const { index } = node
     const at = of[index] ?? -1
-    if (span === undefined || at < 0) continue
+    if (at < 0) continue
     add(spans, at, 1)
-    if (failed) add(errors, at, 1)
-    add(self, at, Number(span.selfTimeNanos))
-    const before = nodes[slowest[at] ?? -1]
-    if (before === undefined || stop - start > before.stop - before.start) slowest[at] = index
-    if (span.invalidTimes) continue
-    add(total, at, stop - start)
+    if (node.failed) add(errors, at, 1)
+    add(self, at, node.self)
+    add(path, at, node.critical)
+    const before = nodes.at(slowest[at] ?? -1)
+    if (before === undefined || node.duration > before.duration) slowest[at] = index
+    if (node.invalidTimes) continue
+    add(total, at, node.duration)
     add(measured, at, 1)
   }
-  for (const [index, from, to] of critical) if ((of[index] ?? -1) >= 0) add(path, of[index] ?? 0, to - from)
   const durations = sortedDurations(nodes, of, measured)
-  const operations = names.map(([service, name], at): Operation => {
+  const told = names.map(([service, name], at): Operation => {
     const mine = durations[at]
     // As everywhere in Weft: the value at index floor(p·n) of the n sorted ones.
     const quantile = (level: number): number | undefined => mine?.[Math.floor(level * mine.length)]
@@ -65,27 +67,11 @@ export function figuresOf({ nodes, critical }: TraceModel): Figures {
       slowest: slowest[at] ?? -1,
     }
   })
-  return { operations, of }
+  return { operations: told, of }
 }
 
 function add(column: Int32Array | Float64Array, at: number, by: number): void {
   column[at] = (column[at] ?? 0) + by
-}
-
-function groups(nodes: TraceModel['nodes']): { of: Int32Array; names: [service: string, name: string][] } {
-  const of = new Int32Array(nodes.length).fill(-1)
-  const names: [string, string][] = []
-  // A map in a map: any text may stand in a name, so none can stand between two of them.
-  const byService = new Map<string, Map<string, number>>()
-  for (const { index, span } of nodes) {
-    if (span === undefined) continue
-    let byName = byService.get(span.service)
-    if (byName === undefined) byService.set(span.service, (byName = new Map()))
-    let at = byName.get(span.name)
-    if (at === undefined) byName.set(span.name, (at = names.push([span.service, span.name]) - 1))
-    of[index] = at
-  }
-  return { of, names }
 }
 
 /** For each operation the durations that make sense, ascending: stretches of one column. */
@@ -97,10 +83,10 @@ function sortedDurations(nodes: TraceModel['nodes'], of: Int32Array, measured: I
     places += measured[at] ?? 0
   }
   const column = new Float64Array(places)
-  for (const { index, span, start, stop } of nodes) {
-    const at = of[index] ?? -1
-    if (span === undefined || span.invalidTimes || at < 0) continue
-    column[next[at] ?? 0] = stop - start
+  for (const node of nodes) {
+    const at = of[node.index] ?? -1
+    if (node.invalidTimes || at < 0) continue
+    column[next[at] ?? 0] = node.duration
     add(next, at, 1)
   }
   return Array.from(measured, (many, at) => column.subarray((next[at] ?? 0) - many, next[at] ?? 0).sort())

@@ -1,21 +1,23 @@
-import type { KeyValue } from '../../../query-api/types.ts'
-import type { Node } from './model.ts'
+import type { KeyValue, SpanDetails } from '../../../query-api/types.ts'
+import type { Node, TraceModel } from './model.ts'
+import type { Sent } from './sent.ts'
 import { valueText } from './value.ts'
 
 /**
  * The nodes that match what was typed, in order. All words must occur, in any case, somewhere in the span: name, service,
- * ids, status message, attributes, events. `key=value` asks one attribute (the value may be cut short); `error` alone
+ * ids, status message, attributes, events; of large traces, whose details are not at hand, in name, service and id. `key=value` asks one attribute (the value may be cut short); `error` alone
  * also means spans with an error. `service:` and `operation:` ask for a whole name, in quotes as `findOperation` writes it.
  */
-export function findNodes(
-  nodes: readonly Node[],
-  typed: string,
-  resourceOf: (node: Node) => readonly KeyValue[],
-): number[] {
+export function findNodes({ nodes, sent }: TraceModel, typed: string): number[] {
   const words = wordsOf(typed)
   if (words.length === 0) return []
   const tests = words.map(testOf)
-  return nodes.filter((node) => tests.every((test) => test(node, resourceOf))).map((node) => node.index)
+  const found: number[] = []
+  for (const node of nodes) {
+    const of = sent.isWhole ? sent.of(node) : undefined
+    if (tests.every((test) => test(node, of))) found.push(node.index)
+  }
+  return found
 }
 
 /** What to search for to find the spans of one operation and no others. */
@@ -37,36 +39,47 @@ function unquoted(text: string): string | undefined {
   }
 }
 
-type Test = (node: Node, resourceOf: (node: Node) => readonly KeyValue[]) => boolean
+type Test = (node: Node, sent: Sent | undefined) => boolean
 
 function testOf(typed: string): Test {
   const [, what, quoted = ''] = exact.exec(typed) ?? []
-  const name = what === undefined ? undefined : unquoted(quoted)
-  if (name !== undefined) return ({ span }) => (what === 'service' ? span?.service : span?.name) === name
+  const wanted = what === undefined ? undefined : unquoted(quoted)
+  if (wanted !== undefined) return ofOperation((service, name) => (what === 'service' ? service : name) === wanted)
   const word = typed.toLowerCase()
   const at = word.indexOf('=')
   if (at > 0) {
     const [key, value] = [word.slice(0, at), word.slice(at + 1)]
     const holds = (attribute: KeyValue): boolean =>
       attribute.key.toLowerCase() === key && valueText(attribute.value).toLowerCase().startsWith(value)
-    return ({ span, ...node }, resourceOf) =>
-      span !== undefined && (span.attributes.some(holds) || resourceOf({ ...node, span }).some(holds))
+    return (_, sent) =>
+      sent !== undefined && (sent.span.attributes.some(holds) || sent.resource?.attributes.some(holds) === true)
   }
   const inside = (text: string): boolean => text.toLowerCase().includes(word)
+  const inNames = ofOperation((service, name) => inside(name) || inside(service))
+  const mayBeId = /^[0-9a-f]{1,16}$/.test(word)
+  const isError = word === 'error'
+  return (node, sent) =>
+    (isError && node.failed) ||
+    inNames(node, sent) ||
+    (mayBeId && inside(node.id)) ||
+    (sent !== undefined && inSent(sent.span, inside))
+}
+
+/** A test of service and name, made once for all spans that have the same. */
+function ofOperation(holds: (service: string, name: string) => boolean): Test {
+  const known = new Map<number, boolean>()
   return (node) => {
-    const { span } = node
-    if (span === undefined) return inside(node.id)
-    return (
-      (word === 'error' && node.failed) ||
-      inside(span.name) ||
-      inside(span.service) ||
-      inside(span.spanId) ||
-      inside(span.status.message) ||
-      span.attributes.some(({ key, value }) => inside(key) || inside(valueText(value))) ||
-      span.events.some(
-        (event) =>
-          inside(event.name) || event.attributes.some(({ key, value }) => inside(key) || inside(valueText(value))),
-      )
-    )
+    const { operation, isGhost } = node
+    let is = known.get(operation)
+    if (is === undefined) known.set(operation, (is = !isGhost && holds(node.service, node.name)))
+    return is
   }
 }
+
+const inSent = ({ status, attributes, events }: SpanDetails, inside: (text: string) => boolean): boolean =>
+  inside(status.message) ||
+  inAttributes(attributes, inside) ||
+  events.some((event) => inside(event.name) || inAttributes(event.attributes, inside))
+
+const inAttributes = (attributes: readonly KeyValue[], inside: (text: string) => boolean): boolean =>
+  attributes.some(({ key, value }) => inside(key) || inside(valueText(value)))

@@ -55,7 +55,8 @@ export function icicleOf({ nodes }: TraceModel, figures: Figures): Icicle {
   const known = new Map<number, number>()
   const operations = figures.operations.length + 1
   let many = 0
-  for (const { index, span, start, stop, failed, parent: above } of nodes) {
+  for (const node of nodes) {
+    const { index, parent: above, isGhost } = node
     const up = above < 0 ? -1 : (of[above] ?? -1)
     const kind = figures.of[index] ?? -1
     const key = (up + 1) * operations + kind + 1
@@ -68,12 +69,12 @@ export function icicleOf({ nodes }: TraceModel, figures: Figures): Icicle {
     }
     of[index] = block
     spans[block] = (spans[block] ?? 0) + 1
-    if (failed) errors[block] = (errors[block] ?? 0) + 1
-    const longest = nodes[slowest[block] ?? -1]
-    if (longest === undefined || stop - start > longest.stop - longest.start) slowest[block] = index
-    const own = span === undefined ? 0 : Number(span.selfTimeNanos)
+    if (node.failed) errors[block] = (errors[block] ?? 0) + 1
+    const longest = nodes.at(slowest[block] ?? -1)
+    if (longest === undefined || node.duration > longest.duration) slowest[block] = index
+    const own = isGhost ? 0 : node.self
     self[block] = (self[block] ?? 0) + own
-    if (span !== undefined) total[block] = (total[block] ?? 0) + stop - start
+    if (!isGhost) total[block] = (total[block] ?? 0) + node.duration
     wide[block] = (wide[block] ?? 0) + Math.max(1, own)
   }
   const work = self.slice(0, many)

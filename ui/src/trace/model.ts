@@ -1,221 +1,186 @@
-import type { TraceAnswer, TraceSpan } from '../../../query-api/types.ts'
-import { colourIndex } from '../colour/service.ts'
+import type { TraceAnswer, TraceFigures, TraceSpan } from '../../../query-api/types.ts'
+import { flag, layFlat, writeId, type Columns, type Critical, type SpanRows } from './columns.ts'
+import { Nodes, type Node } from './nodes.ts'
+import { sentIn, type SentSpans } from './sent.ts'
 
-/**
- * A trace as a tree laid flat: nodes in depth-first order, children by start, so that a subtree is a run of nodes. Times
- * are nanoseconds after the trace's start as plain numbers (exact up to 104 days). A node without a span stands for a
- * parent that has not arrived.
- */
+export type { Node } from './nodes.ts'
+
+/** A trace as its views need it, whichever way it came. */
 export interface TraceModel {
-  readonly answer: TraceAnswer
-  readonly nodes: readonly Node[]
-  /** Node of a span id. */
-  readonly byId: ReadonlyMap<string, number>
+  readonly answer: TraceFigures
+  readonly nodes: Nodes
+  /** What was sent of its spans besides. */
+  readonly sent: SentSpans
   /** Nanoseconds from the earliest start to the latest end, at least 1. */
   readonly length: number
   readonly startNanos: bigint
-  /** Critical path as [node, start, end], in order of time. */
-  readonly critical: readonly (readonly [number, number, number])[]
+  /** The span that the trace began with, undefined when it has not arrived. */
+  readonly root: Node | undefined
+  /** Ids of parents that have not arrived. */
+  readonly missing: readonly string[]
+  /** How many spans name each other as parents in a circle. */
+  readonly cyclic: number
 }
 
-export interface Node {
-  readonly index: number
-  readonly id: string
-  readonly span: TraceSpan | undefined
-  readonly parent: number
-  readonly depth: number
-  /** First node after this one's subtree. */
-  end: number
-  readonly children: number
-  /** Which of its siblings it is, from 1, and of how many. */
-  readonly place: number
-  readonly siblings: number
-  readonly start: number
-  readonly stop: number
-  readonly colour: number
-  /** It, or what is folded into it. */
-  readonly failed: boolean
-  /** Proxies' spans that are folded into it, by start. */
-  readonly held: readonly TraceSpan[]
-}
-
-/** The span that the trace began with, undefined when it has not arrived. */
-export const rootOf = ({ nodes }: TraceModel): Node | undefined =>
-  nodes.find(({ depth, span }) => depth === 0 && span?.parentSpanId === '' && !span.invalidTimes)
-
-/** Lays the tree flat. Never recursive: a chain of 100,000 spans is a legal trace. */
-export function buildModel(answer: TraceAnswer): TraceModel {
-  const { spans } = answer
-  const startNanos = BigInt(answer.startTimeUnixNano)
-  const ids = new Map<string, number>()
-  spans.forEach((span, i) => ids.set(span.spanId, i))
-
-  const childrenOf: (number[] | undefined)[] = Array.from({ length: spans.length })
-  const rootSet = new Set(answer.roots)
-  const orphans = new Map<string, number[]>()
-  const tops: { start: number; missing?: string; span?: number }[] = []
-  const starts = Float64Array.from(spans, (span) => {
-    const start = after(span.startTimeUnixNano, startNanos)
-    return span.startTimeUnixNano === '0' ? start : start + Number(span.shiftNanos)
-  })
-  const held = new Map<string, TraceSpan[]>()
-  for (const span of spans) if (span.foldedInto !== '') push(held, span.foldedInto, span)
-  const folded = held.size === 0 ? undefined : new Map(spans.map((span) => [span.spanId, span]))
-  spans.forEach((span, i) => {
-    if (span.foldedInto !== '') return
-    const named = folded === undefined ? span.parentSpanId : parentLeft(span, folded)
-    const parent = ids.get(named)
-    if (span.missingParent && parent === undefined && named !== '') push(orphans, named, i)
-    else if (parent === undefined || parent === i || rootSet.has(span.spanId))
-      tops.push({ start: starts[i] ?? 0, span: i })
-    else (childrenOf[parent] ??= []).push(i)
-  })
-  for (const [missing, children] of orphans) {
-    tops.push({ start: children.reduce((least, child) => Math.min(least, starts[child] ?? 0), Infinity), missing })
-  }
-  tops.sort((a, b) => a.start - b.start)
-  const byStart = (a: number, b: number): number => (starts[a] ?? 0) - (starts[b] ?? 0) || a - b
-
-  const nodes: Node[] = []
-  const byId = new Map<string, number>()
-  const colours = new Map<string, number>()
-  const put = (i: number, parent: number, depth: number, place: number, siblings: number): number => {
-    const span = spans[i]
-    if (span === undefined) return -1
-    let colour = colours.get(span.service)
-    if (colour === undefined) colours.set(span.service, (colour = colourIndex(span.service)))
-    const start = starts[i] ?? 0
-    const index = nodes.length
-    nodes.push({
-      index,
-      id: span.spanId,
-      span,
-      parent,
-      depth,
-      end: index + 1,
-      children: childrenOf[i]?.length ?? 0,
-      place,
-      siblings,
-      start,
-      stop: start + Number(span.durationNanos),
-      colour,
-      failed: span.status.code === 2 || held.get(span.spanId)?.some(({ status }) => status.code === 2) === true,
-      held: held.get(span.spanId) ?? none,
-    })
-    byId.set(span.spanId, index)
-    for (const { spanId } of held.get(span.spanId) ?? none) byId.set(spanId, index)
-    return index
-  }
-
-  const walk = (top: number, parent: number, depth: number, place: number, siblings: number): void => {
-    const stack: [number, number, number, number, number][] = [[top, parent, depth, place, siblings]]
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      const [i, above, level, nth, of] = next
-      const span = spans[i]
-      if (span === undefined || byId.has(span.spanId)) continue
-      const index = put(i, above, level, nth, of)
-      const children = childrenOf[i]
-      if (children === undefined) continue
-      children.sort(byStart)
-      for (let c = children.length - 1; c >= 0; c--)
-        stack.push([children[c] ?? -1, index, level + 1, c + 1, children.length])
-    }
-  }
-  for (const [at, top] of tops.entries()) {
-    if (top.span !== undefined) walk(top.span, -1, 0, at + 1, tops.length)
-    if (top.missing === undefined) continue
-    const children = (orphans.get(top.missing) ?? []).sort(byStart)
-    const index = nodes.length
-    let stop = top.start
-    for (const child of children) stop = Math.max(stop, (starts[child] ?? 0) + Number(spans[child]?.durationNanos ?? 0))
-    nodes.push({
-      index,
-      id: top.missing,
-      span: undefined,
-      parent: -1,
-      depth: 0,
-      end: index + 1,
-      children: children.length,
-      place: at + 1,
-      siblings: tops.length,
-      start: top.start,
-      stop,
-      colour: -1,
-      failed: false,
-      held: none,
-    })
-    byId.set(top.missing, index)
-    for (const [nth, child] of children.entries()) walk(child, index, 1, nth + 1, children.length)
-  }
-  // A cycle that names no root would be lost: whatever was not reached hangs on top.
-  spans.forEach(
-    (span, i) => byId.has(span.spanId) || span.foldedInto !== '' || walk(i, -1, 0, tops.length, tops.length),
-  )
-  closeSubtrees(nodes)
+export function modelOf(
+  answer: TraceFigures,
+  columns: Columns,
+  missing: readonly string[],
+  sent: SentSpans,
+): TraceModel {
+  const nodes = new Nodes(columns)
   return {
     answer,
     nodes,
-    byId,
-    startNanos,
+    sent,
+    startNanos: BigInt(answer.startTimeUnixNano),
     length: Math.max(1, Number(answer.durationNanos)),
-    critical: path(answer, byId, startNanos),
+    root: rootOf(nodes),
+    missing,
+    cyclic: columns.flags.reduce((many, of) => many + ((of & flag.cyclic) === 0 ? 0 : 1), 0),
   }
 }
 
-function closeSubtrees(nodes: readonly Node[]): void {
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i]
-    const parent = node === undefined ? undefined : nodes[node.parent]
-    if (node !== undefined && parent !== undefined) parent.end = Math.max(parent.end, node.end)
+/** Of an answer that tells every span whole. */
+export const buildModel = (answer: TraceAnswer): TraceModel => {
+  const missing = answer.missingParents.map(({ spanId }) => spanId)
+  return modelOf(answer, layFlat(rowsOf(answer)), missing, sentIn(answer))
+}
+
+/** When a span began by its own clock, in Unix nanoseconds. */
+export const sentAt = (node: Node, startNanos: bigint): bigint =>
+  startNanos + BigInt(Math.round(node.start - node.shift))
+
+/** The first node that is no parent that has not arrived. */
+export function firstSpan(nodes: Nodes): Node | undefined {
+  for (const node of nodes) if (!node.isGhost) return node
+  return undefined
+}
+
+function rootOf(nodes: Nodes): Node | undefined {
+  for (const node of nodes) {
+    if (node.depth === 0 && !node.isGhost && !node.missingParent && !node.cyclic && !node.invalidTimes) return node
+  }
+  return undefined
+}
+
+function rowsOf(answer: TraceAnswer): SpanRows {
+  const { spans } = answer
+  const many = spans.length
+  const startNanos = BigInt(answer.startTimeUnixNano)
+  const rowOfId = new Map(spans.map(({ spanId }, row) => [spanId, row]))
+  const ids = new Uint32Array(2 * many)
+  for (const [row, { spanId }] of spans.entries()) writeId(ids, row, spanId)
+  const isFolded = spans.some(({ foldedInto }) => foldedInto !== '')
+  const known = new Map<string, Map<string, number>>()
+  const operations: [string, string][] = []
+  const operationOf = ({ service, name }: TraceSpan): number => {
+    // A map in a map: any text may stand in a name, so none can stand between two of them.
+    let byName = known.get(service)
+    if (byName === undefined) known.set(service, (byName = new Map()))
+    let operation = byName.get(name)
+    if (operation === undefined) byName.set(name, (operation = operations.push([service, name]) - 1))
+    return operation
+  }
+  const floats = (of: (span: TraceSpan) => number): Float64Array => Float64Array.from(spans, of)
+  const cycles = new Set(answer.cycles)
+  return {
+    many,
+    ids,
+    ...parentsOf(answer, rowOfId, isFolded),
+    foldedInto: isFolded
+      ? Int32Array.from(spans, ({ foldedInto }) => (foldedInto === '' ? -1 : (rowOfId.get(foldedInto) ?? -1)))
+      : undefined,
+    start: floats(({ startTimeUnixNano, shiftNanos }) =>
+      startTimeUnixNano === '0' ? 0 : Number(BigInt(startTimeUnixNano) - startNanos) + Number(shiftNanos),
+    ),
+    duration: floats(({ durationNanos }) => Number(durationNanos)),
+    self: floats(({ selfTimeNanos }) => Number(selfTimeNanos)),
+    kind: Int32Array.from(spans, ({ kind }) => kind),
+    flags: Uint8Array.from(
+      spans,
+      ({ status, invalidTimes, spanId }) =>
+        (status.code === 2 ? flag.error : 0) |
+        (invalidTimes ? flag.invalidTimes : 0) |
+        (cycles.has(spanId) ? flag.cyclic : 0),
+    ),
+    operation: Int32Array.from(spans, operationOf),
+    operations,
+    skew: answer.clockSkews.length > 0 ? floats(({ skewNanos }) => Number(skewNanos ?? 0)) : undefined,
+    shift: answer.clocks === 'corrected' ? floats(({ shiftNanos }) => Number(shiftNanos)) : undefined,
+    copies: answer.duplicatesRemoved > 0 ? Uint32Array.from(spans, ({ copies }) => copies) : undefined,
+    critical: criticalOf(answer, rowOfId, startNanos),
   }
 }
 
-function path(answer: TraceAnswer, byId: ReadonlyMap<string, number>, startNanos: bigint): TraceModel['critical'] {
-  return answer.criticalPath.flatMap((segment) => {
-    const index = byId.get(segment.spanId)
-    if (index === undefined) return []
-    return [[index, after(segment.startTimeUnixNano, startNanos), after(segment.endTimeUnixNano, startNanos)] as const]
+function parentsOf(
+  { spans, roots, missingParents }: TraceAnswer,
+  rowOfId: ReadonlyMap<string, number>,
+  isFolded: boolean,
+): Pick<SpanRows, 'parent' | 'missing'> {
+  const rootSet = new Set(roots)
+  const missing = missingParents.map(({ spanId }) => spanId)
+  const places = new Map(missing.map((id, place) => [id, place]))
+  const parent = Int32Array.from(spans, (span) => {
+    const named = isFolded ? parentLeft(span, spans, rowOfId) : span.parentSpanId
+    const up = rowOfId.get(named)
+    if (up !== undefined) return rootSet.has(span.spanId) ? -1 : up
+    if (!span.missingParent || named === '') return -1
+    let place = places.get(named)
+    if (place === undefined) places.set(named, (place = missing.push(named) - 1))
+    return -2 - place
   })
+  return { parent, missing }
 }
-
-/** Nanoseconds from `start` to a time; a time of 0 was never set and stands at the start. */
-function after(time: string, start: bigint): number {
-  return time === '0' ? 0 : Number(BigInt(time) - start)
-}
-
-const none: readonly TraceSpan[] = []
 
 /** The id of the nearest span above that is left: what is folded into the span itself has left it its own parent. */
-function parentLeft(span: TraceSpan, spans: ReadonlyMap<string, TraceSpan>): string {
+function parentLeft(span: TraceSpan, spans: readonly TraceSpan[], rowOfId: ReadonlyMap<string, number>): string {
   let named = span.parentSpanId
   const seen = new Set<string>()
-  for (let above = spans.get(named); above !== undefined && above.foldedInto !== ''; above = spans.get(named)) {
+  const above = (): TraceSpan | undefined => spans[rowOfId.get(named) ?? -1]
+  for (let of = above(); of !== undefined && of.foldedInto !== ''; of = above()) {
     if (seen.has(named)) break
     seen.add(named)
-    named = above.foldedInto === span.spanId ? above.parentSpanId : above.foldedInto
+    named = of.foldedInto === span.spanId ? of.parentSpanId : of.foldedInto
   }
   return named
 }
 
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key)
-  if (list === undefined) map.set(key, [value])
-  else list.push(value)
+function criticalOf(
+  { criticalPath, spans }: TraceAnswer,
+  rowOfId: ReadonlyMap<string, number>,
+  start: bigint,
+): Critical {
+  const first = new Int32Array(spans.length + 1)
+  const rows = Int32Array.from(criticalPath, ({ spanId }) => rowOfId.get(spanId) ?? -1)
+  for (const row of rows) if (row >= 0) first[row + 1] = (first[row + 1] ?? 0) + 1
+  for (let row = 0; row < spans.length; row++) first[row + 1] = (first[row + 1] ?? 0) + (first[row] ?? 0)
+  const next = first.slice()
+  const [from, to] = [new Float64Array(first.at(-1) ?? 0), new Float64Array(first.at(-1) ?? 0)]
+  for (const [at, { startTimeUnixNano, endTimeUnixNano }] of criticalPath.entries()) {
+    const row = rows[at] ?? -1
+    if (row < 0) continue
+    const place = next[row] ?? 0
+    from[place] = Number(BigInt(startTimeUnixNano) - start)
+    to[place] = Number(BigInt(endTimeUnixNano) - start)
+    next[row] = place + 1
+  }
+  return { first, from, to }
 }
 
 /** The nodes on screen, top to bottom: all but what lies under a closed node; of a closed run its first node alone. */
 export function visibleNodes(
-  nodes: readonly Node[],
+  nodes: Nodes,
   closed: ReadonlySet<string>,
   runs: ReadonlyMap<number, { readonly end: number }> = noRuns,
 ): Int32Array {
   const out = new Int32Array(nodes.length)
   let many = 0
+  const { children, end } = nodes.columns
   for (let i = 0; i < nodes.length;) {
-    const node = nodes[i]
-    if (node === undefined) break
     out[many++] = i
-    i = runs.get(i)?.end ?? (node.children > 0 && closed.has(node.id) ? node.end : i + 1)
+    const isClosed = closed.size > 0 && (children[i] ?? 0) > 0 && closed.has(nodes.at(i)?.id ?? '')
+    i = runs.get(i)?.end ?? (isClosed ? (end[i] ?? nodes.length) : i + 1)
   }
   return out.subarray(0, many)
 }
@@ -235,10 +200,10 @@ export function rowOf(rows: Int32Array, index: number): number {
 }
 
 /** `closed` without the nodes above `index`, so that it can be seen; the same set where nothing was closed. */
-export function revealed(nodes: readonly Node[], closed: ReadonlySet<string>, index: number): ReadonlySet<string> {
+export function revealed(nodes: Nodes, closed: ReadonlySet<string>, index: number): ReadonlySet<string> {
   let out = closed
-  for (let at = nodes[index]?.parent ?? -1; at >= 0; at = nodes[at]?.parent ?? -1) {
-    const id = nodes[at]?.id ?? ''
+  for (let at = nodes.at(index)?.parent ?? -1; at >= 0; at = nodes.at(at)?.parent ?? -1) {
+    const id = nodes.at(at)?.id ?? ''
     if (!out.has(id)) continue
     out = new Set(out)
     ;(out as Set<string>).delete(id)
@@ -247,16 +212,11 @@ export function revealed(nodes: readonly Node[], closed: ReadonlySet<string>, in
 }
 
 /** The next node from `from` in a direction for which `holds`, around the end; -1 where there is none. */
-export function nextNode(
-  nodes: readonly Node[],
-  from: number,
-  direction: 1 | -1,
-  holds: (node: Node) => boolean,
-): number {
+export function nextNode(nodes: Nodes, from: number, direction: 1 | -1, holds: (node: Node) => boolean): number {
   const many = nodes.length
   for (let step = 1; step <= many; step++) {
     const at = (((from + direction * step) % many) + many) % many
-    const node = nodes[at]
+    const node = nodes.at(at)
     if (node !== undefined && holds(node)) return at
   }
   return -1

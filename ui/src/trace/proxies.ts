@@ -1,5 +1,4 @@
 import { count, duration, share, text } from '../numbers/format.ts'
-import type { TraceSpan } from '../../../query-api/types.ts'
 import type { Node } from './model.ts'
 
 const server = 2
@@ -14,12 +13,11 @@ export interface HeldTime {
  * What a proxy took itself before and after its application served a request. Undefined of calls: what a proxy's CLIENT span
  * does not share with the span that it reached may as well be the way there.
  */
-export function heldTime({ span: shown, held }: Node): HeldTime | undefined {
-  if (shown?.kind !== server || held.length === 0 || held.some(({ invalidTimes }) => invalidTimes)) return undefined
-  const sum = (of: (span: TraceSpan) => number) => held.reduce((total, span) => total + of(span), 0)
+export function heldTime({ kind, held }: Node): HeldTime | undefined {
+  if (kind !== server || held.length === 0 || held.some(({ invalidTimes }) => invalidTimes)) return undefined
   return {
-    own: sum(({ selfTimeNanos }) => Number(selfTimeNanos)),
-    whole: held.reduce((most, { durationNanos }) => Math.max(most, Number(durationNanos)), 0),
+    own: held.reduce((total, { self }) => total + self, 0),
+    whole: held.reduce((most, { duration }) => Math.max(most, duration), 0),
   }
 }
 
@@ -37,19 +35,15 @@ export function heldTitle(node: Node): string {
   const time = heldTime(node)
   const names = [...new Set(held.map(({ service }) => service))].join(', ')
   const spans = `${text(count(held.length))} ${held.length === 1 ? 'span' : 'spans'} of the proxy ${names}`
-  const failed = held.some(({ status }) => status.code === 2) ? '; failed there' : ''
+  const failed = held.some(({ error }) => error) ? '; failed there' : ''
   return time === undefined
     ? `Holds ${spans}${failed}`
     : `Holds ${spans}, which took ${text(duration(Math.round(time.own)))} of ${text(duration(time.whole))} itself${failed}`
 }
 
 /** From the earliest start to the latest end of what is folded into a node, in nanoseconds after the trace's start. */
-export function heldExtent({ held }: Node, startNanos: bigint): readonly [number, number] | undefined {
+export function heldExtent({ held }: Node): readonly [number, number] | undefined {
   const timed = held.filter(({ invalidTimes }) => !invalidTimes)
   if (timed.length === 0) return undefined
-  const starts = timed.map(
-    ({ startTimeUnixNano, shiftNanos }) => Number(BigInt(startTimeUnixNano) - startNanos) + Number(shiftNanos),
-  )
-  const stops = timed.map(({ durationNanos }, i) => (starts[i] ?? 0) + Number(durationNanos))
-  return [Math.min(...starts), Math.max(...stops)]
+  return [Math.min(...timed.map(({ start }) => start)), Math.max(...timed.map(({ stop }) => stop))]
 }

@@ -33,39 +33,43 @@ export function findRuns({ nodes }: TraceModel, { of: operationOf }: Figures): R
   const byFirst = new Map<number, Run>()
   const of = new Int32Array(nodes.length).fill(-1)
   const seen = new Uint8Array(nodes.length)
-  const small = (at: number): boolean => (nodes[at]?.end ?? 0) - at <= mostSpansOfCall
-  for (const { index, parent, span } of nodes) {
-    if (span === undefined || seen[index] === 1 || !small(index)) continue
+  const { parent, end: endOf } = nodes.columns
+  const small = (at: number): boolean => (endOf[at] ?? 0) - at <= mostSpansOfCall
+  for (let index = 0; index < nodes.length; index++) {
+    if ((operationOf[index] ?? -1) < 0 || seen[index] === 1 || !small(index)) continue
     let [calls, errors, total, stop, end, onPath] = [0, 0, 0, 0, index, false]
-    for (let at = index; operationOf[at] === operationOf[index] && nodes[at]?.parent === parent && small(at);) {
-      const node = nodes[at]
+    for (let at = index; operationOf[at] === operationOf[index] && parent[at] === parent[index] && small(at);) {
+      const node = nodes.at(at)
       if (node === undefined) break
       seen[at] = 1
       calls++
       if (node.failed) errors++
-      total += node.stop - node.start
+      total += node.duration
       stop = Math.max(stop, node.stop)
-      onPath ||= node.span?.onCriticalPath === true
+      onPath ||= node.onCriticalPath
       at = end = node.end
     }
     if (calls < leastCalls) continue
-    byFirst.set(index, { first: index, end, calls, errors, total, start: nodes[index]?.start ?? 0, stop, onPath })
+    byFirst.set(index, { first: index, end, calls, errors, total, start: nodes.at(index)?.start ?? 0, stop, onPath })
     of.fill(index, index, end)
   }
   return { byFirst, of }
 }
 
-/** The runs that are shown as one row: all but those that were opened, and the one around the selected span. */
+/** The first node of the run that opens for a selected node, since it lies within; -1 for none. */
+export const runAround = ({ of }: Runs, selected: number): number =>
+  selected < 0 || of[selected] === selected ? -1 : (of[selected] ?? -1)
+
+/** The runs that are shown as one row: all but those that were opened, and `around`, that of the selected span. */
 export function closedRuns(
-  { byFirst, of }: Runs,
+  { byFirst }: Runs,
   { nodes }: TraceModel,
   opened: ReadonlySet<string>,
   all: boolean,
-  selected: number,
+  around: number,
 ): ReadonlyMap<number, Run> {
   if (all || byFirst.size === 0) return none
-  const shown = selected < 0 || of[selected] === selected ? -1 : (of[selected] ?? -1)
-  return new Map([...byFirst].filter(([first]) => first !== shown && !opened.has(nodes[first]?.id ?? '')))
+  return new Map([...byFirst].filter(([first]) => first !== around && !opened.has(nodes.at(first)?.id ?? '')))
 }
 
 const none: ReadonlyMap<number, Run> = new Map()

@@ -107,6 +107,7 @@ const needed: Readonly<Record<string, Record<string, string>>> = {
   '/api/compare': { a: '1'.repeat(32), b: '1'.repeat(32) },
   '/api/metrics': { q: '{ } | rate()' },
   '/api/traces/{traceId}/details': { span: '1'.repeat(16) },
+  '/api/traces/{traceId}/matches': { q: '{ }' },
   '/tempo/api/metrics/query_range': { q: '{ } | rate()' },
   '/tempo/api/metrics/query': { q: '{ } | rate()' },
 }

@@ -25,6 +25,7 @@ import type {
   SpansAnswer,
   TopologyAnswer,
   TraceDetailsAnswer,
+  TraceMatchesAnswer,
   TracesAnswer,
 } from '../../../query-api/types.ts'
 import type { Clock } from '../frame/clock.tsx'
@@ -164,6 +165,15 @@ export const traceQuestion = (traceId: string, clocks: Clocks = 'sent', proxies:
     queryKey: ['trace', traceId, clocks, proxies],
     queryFn: ({ signal }) => askTrace(`api/traces/${encodeURIComponent(traceId)}`, askedHow(clocks, proxies), signal),
     gcTime: 2 * minute,
+  })
+
+/** Which spans of a trace a query in TraceQL finds. */
+export const matchesQuestion = (traceId: string, q: string) =>
+  queryOptions({
+    queryKey: ['matches', traceId, q],
+    queryFn: ({ signal }) =>
+      ask<TraceMatchesAnswer>(`api/traces/${encodeURIComponent(traceId)}/matches`, { q }, signal),
+    retry: false,
   })
 
 /** What was sent of some spans of a trace. */

@@ -2,22 +2,25 @@ import type { RefObject } from 'react'
 import { Swatch } from '../design/Figure.tsx'
 import { Icon } from '../design/Icon.tsx'
 import { count, duration, share, text } from '../numbers/format.ts'
+import { WrongQuery } from '../traces/WrongQuery.tsx'
 import type { Actions } from './actions.ts'
 import type { TraceModel } from './model.ts'
+import type { Found } from './useFound.ts'
 import { allRuns, views, type View } from './view.ts'
 
 /** Which view, the search within the trace, its services, and what can be done in the view. */
 export function Tools(props: {
   model: TraceModel
   view: View
-  found: readonly number[]
+  search: Found
   /** How many runs of the same call there are. */
   runs: number
   actions: Actions
   change: (part: Partial<View>) => void
   searchField: RefObject<HTMLInputElement | null>
 }) {
-  const { model, view, found, runs, actions, change, searchField } = props
+  const { model, view, search, runs, actions, change, searchField } = props
+  const found = search.nodes
   const at = found.indexOf(model.nodes.indexOf(view.span))
   const searching = view.find.trim() !== ''
   return (
@@ -44,7 +47,8 @@ export function Tools(props: {
           ref={searchField}
           className="field"
           aria-label="Search in this trace"
-          placeholder={model.sent.isWhole ? 'Search spans: words, key=value' : 'Search spans: name, service or id'}
+          placeholder={`Search: ${model.sent.isWhole ? 'words' : 'names, ids'}, key=value, { TraceQL }`}
+          aria-invalid={search.wrong !== undefined}
           spellCheck={false}
           autoComplete="off"
           value={view.find}
@@ -56,12 +60,19 @@ export function Tools(props: {
         />
         {searching && (
           <span className="trace-found number" role="status">
-            {found.length === 0
-              ? model.sent.isWhole
-                ? 'none'
-                : 'none in names and ids'
-              : `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}`}
+            {search.isAsking
+              ? '…'
+              : found.length > 0
+                ? `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}`
+                : model.sent.isWhole || search.query !== ''
+                  ? 'none'
+                  : 'none in names and ids'}
           </span>
+        )}
+        {search.wrong !== undefined && (
+          <div className="trace-wrong query-wrong" role="alert">
+            <WrongQuery query={search.query} {...search.wrong} />
+          </div>
         )}
       </div>
       <div className="trace-group">

@@ -6,12 +6,12 @@ import { Details } from './Details.tsx'
 import type { FallState } from './draw.ts'
 import { FallView } from './FallView.tsx'
 import { figuresOf, type Figures } from './figures.ts'
-import { findNodes } from './find.ts'
 import { Head, Notes } from './Head.tsx'
 import { visibleNodes, type TraceModel } from './model.ts'
 import { closedRuns, findRuns, runAround } from './runs.ts'
 import { SplitHandle, useWidth } from './split.tsx'
 import { Tools } from './Tools.tsx'
+import { useFound } from './useFound.ts'
 import { allRuns, useView, zoomIn, type View } from './view.ts'
 
 const FlameView = lazy(part(async () => ({ default: (await import('./FlameView.tsx')).FlameView })))
@@ -40,7 +40,8 @@ export interface ViewProps {
 export function TraceView({ model, error, from }: { model: TraceModel; error: Error | null; from?: ReactNode }) {
   const [view, change] = useView()
   const find = useDeferredValue(view.find)
-  const found = useMemo(() => findNodes(model, find), [model, find])
+  const search = useFound(model, find, from === undefined)
+  const found = search.nodes
   const figures = useMemo(() => figuresOf(model), [model])
   const allOpen = view.runs.has(allRuns)
   const selected = model.nodes.indexOf(view.span)
@@ -101,7 +102,7 @@ export function TraceView({ model, error, from }: { model: TraceModel; error: Er
       <Tools
         model={model}
         view={view}
-        found={found}
+        search={search}
         runs={runs.byFirst.size}
         actions={actions}
         change={change}

@@ -6,6 +6,7 @@ import { useClock } from '../frame/clock.tsx'
 import { useKeys } from '../frame/keys.ts'
 import { useDraft } from '../frame/useDraft.ts'
 import type { Editor } from './traceql/editor.ts'
+import { WrongQuery } from './WrongQuery.tsx'
 
 const label = 'Query in TraceQL'
 const example = '{ resource.service.name = "cart" } >> { status = error }'
@@ -53,16 +54,7 @@ export function QueryField(props: {
         />
       )}
       <div className="query-wrong" role="status">
-        {place !== undefined && (
-          <>
-            <code aria-hidden="true">
-              {query.slice(Math.max(0, place.start - 40), place.start)}
-              <mark>{query.slice(place.start, Math.max(place.end, place.start + 1)) || '␣'}</mark>
-              {query.slice(Math.max(place.end, place.start + 1), place.end + 40)}
-            </code>
-            <span>{wrong?.message}</span>
-          </>
-        )}
+        {place !== undefined && <WrongQuery query={query} place={place} message={wrong?.message ?? ''} />}
         {place === undefined && draft !== query && (
           <span className="muted">Enter asks, Shift-Enter is a new line, Tab takes a suggestion.</span>
         )}

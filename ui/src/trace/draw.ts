@@ -50,6 +50,10 @@ export const toX = (at: number, zoom: Zoom, width: number): number =>
 export const toTime = (x: number, zoom: Zoom, width: number): number =>
   zoom.from + ((x - sidePadding) / (width - sidePadding - labelSpace)) * (zoom.to - zoom.from)
 
+/** How much time is on screen at either side of the zoom. */
+const marginOf = ({ from, to }: Zoom, width: number): number =>
+  ((to - from) * (labelSpace + 2 * sidePadding)) / Math.max(1, width - labelSpace - sidePadding)
+
 export const tickCount = (width: number): number => Math.max(2, Math.floor(width / 110))
 
 /** Draws the bars of the rows on screen. */
@@ -170,6 +174,8 @@ function drawHeld(
   return to
 }
 
+const halfPixel = 0.5
+
 /** The calls of a run in one row, the gaps between them left free, failed ones marked. */
 function drawRun(
   ctx: CanvasRenderingContext2D,
@@ -192,9 +198,8 @@ function drawRun(
   const onPath = !state.critical || run.onPath
   ctx.globalAlpha = onPath ? 1 : 0.35
   let drawn = -1
-  // What is on screen beside the zoom.
-  const margin =
-    ((zoom.to - zoom.from) * (labelSpace + 2 * sidePadding)) / Math.max(1, width - labelSpace - sidePadding)
+  let marked = -1
+  const margin = marginOf(zoom, width)
   // By columns: a run of a million calls is drawn in each frame.
   const { start, duration: lengths, end, flags } = model.nodes.columns
   for (let at = run.first, after = at; at < run.end; at = after) {
@@ -206,12 +211,13 @@ function drawRun(
     const from = Math.max(-4, toX(begin, zoom, width))
     const to = Math.min(width + 4, Math.max(toX(begin + length, zoom, width), from + 1))
     if (to < 0 || from > width) continue
-    if (((flags[at] ?? 0) & flag.failed) !== 0) {
+    if (((flags[at] ?? 0) & flag.failed) !== 0 && to >= marked + halfPixel) {
       ctx.fillStyle = palette.token('--error')
       ctx.fillRect(from, barTop + barHeight, Math.max(to - from, 4), 2)
+      marked = to
     }
     // Calls that end within the pixel that is drawn already would change nothing.
-    if (to <= drawn) continue
+    if (to < drawn + halfPixel) continue
     ctx.fillStyle = colour
     ctx.fillRect(Math.max(from, drawn), barTop, to - Math.max(from, drawn), barHeight)
     drawn = to
@@ -319,6 +325,9 @@ function drawSkew(
   ctx.setLineDash([])
 }
 
+/** Lines between rows that stand closer than so many pixels make an area that says nothing. */
+const leastBetween = 4
+
 /** A stretch of the path on screen. */
 interface Stretch {
   readonly from: number
@@ -344,10 +353,12 @@ function drawCritical(
   stretches.sort((a, b) => a.from - b.from)
   ctx.fillStyle = palette.token('--critical')
   let before: Stretch | undefined
+  let joint = -Infinity
   for (const { from, to, y } of stretches) {
     const x = toX(from, zoom, width)
     ctx.fillRect(x, y - 1, Math.max(1, toX(to, zoom, width) - x), 3)
-    if (before?.to === from && before.y !== y) {
+    if (before?.to === from && before.y !== y && x >= joint + leastBetween) {
+      joint = x
       const [upper, lower] = [Math.min(before.y, y), Math.max(before.y, y)]
       // Only a hint of where it goes on: full lines would hide the durations beside the bars.
       ctx.globalAlpha = 0.25
@@ -362,10 +373,11 @@ function drawCritical(
 function* stretchesOf({ model, runs, zoom }: FallState, node: number, y: number, width: number): Generator<Stretch> {
   const { first, from: starts, to: ends } = model.nodes.columns.critical
   const pixel = (zoom.to - zoom.from) / width
+  const margin = marginOf(zoom, width)
   let drawn = -Infinity
   for (let at = first[node] ?? 0; at < (first[runs.get(node)?.end ?? node + 1] ?? 0); at++) {
     const [from, to] = [starts[at] ?? 0, ends[at] ?? 0]
-    if (to < zoom.from || from > zoom.to || to < drawn + pixel) continue
+    if (to < zoom.from - margin || from > zoom.to + margin || to < drawn + pixel) continue
     drawn = to
     yield { from, to, y }
   }

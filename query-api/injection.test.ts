@@ -177,6 +177,7 @@ test('the routes are those that this test knows', async () => {
       '/api/compare',
       '/api/traces/{traceId}/details',
       '/api/traces/{traceId}/jaeger',
+      '/api/traces/{traceId}/matches',
       '/api/traces/{traceId}/otlp',
       '/api/spans',
       '/api/groups',

@@ -59,7 +59,7 @@ export function nestedSetsOf(spans: readonly Span[]): Map<string, NestedSet> {
   const found = new Map<string, NestedSet>()
   let number = 0
   // Ways down and up are stacked, not called: traces are deep.
-  const open = [...(children.get('') ?? [])].reverse().map((span) => ({ span, parent: -1, left: 0 }))
+  const open = (children.get('') ?? []).toReversed().map((span) => ({ span, parent: -1, left: 0 }))
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
     const { span, parent, left } = at
     number += 1

@@ -238,6 +238,7 @@ test('a thread of its own is traced, too', async () => {
   const server = run('server.cjs', { OTEL_SERVICE_NAME: 'asked' })
   const worker = run('worker.mjs', { ASK: `http://127.0.0.1:${await server.port()}/` })
   expect(await worker.ended).toMatchObject({ code: 0 })
+  expect(worker.out()).toContain('from no file')
   expect(receiver.spans.filter(({ kind }) => kind === 'CLIENT')).toHaveLength(1)
 })
 

@@ -1,7 +1,15 @@
 import module from 'node:module'
 import type * as Hooks from 'import-in-the-middle/register-hooks.mjs'
 
-type Resolve = (specifier: string, context: unknown, next: (specifier: string, context?: unknown) => unknown) => unknown
+interface Resolved {
+  readonly url: string
+  readonly format?: string | null | undefined
+}
+type Resolve = (
+  specifier: string,
+  context: unknown,
+  next: (specifier: string, context?: unknown) => Resolved,
+) => Resolved
 
 // Newer than the oldest Node that the agent runs on.
 const { registerHooks } = module as {
@@ -21,10 +29,20 @@ export function patchableModules(include: (string | RegExp)[]): void {
   if (supportsSyncHooks()) {
     const { register } = require('import-in-the-middle/register-hooks.mjs') as typeof Hooks
     register({ include })
+    registerHooks?.({ resolve: resolveData })
   } else {
     // In a thread of its own, as older versions of Node have it.
     module.register('import-in-the-middle/hook.mjs', import.meta.url, { data: { include } })
   }
+}
+
+/**
+ * An entry without an extension is CommonJS to what `register` registers, so that no worker of a `data:` URL would start:
+ * what such a URL holds is said by its own type.
+ */
+const resolveData: Resolve = (specifier, context, next) => {
+  const resolved = next(specifier, context)
+  return specifier.startsWith('data:') && resolved.format === 'commonjs' ? { ...resolved, format: undefined } : resolved
 }
 
 /**

@@ -56,10 +56,14 @@ const attribute = fc.oneof(
   ),
   fc.array(fc.boolean(), { maxLength: 5 }),
 )
-const attributes = fc.dictionary(fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }), attribute, {
-  maxKeys: 12,
-  noNullPrototype: true,
-})
+const attributes = fc.dictionary(
+  fc.oneof(fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }), fc.constantFrom('__proto__', 'constructor')),
+  attribute,
+  {
+    maxKeys: 12,
+    noNullPrototype: true,
+  },
+)
 
 const spanOf = fc.record({
   name: fc.string({ unit: 'grapheme', maxLength: 300 }),

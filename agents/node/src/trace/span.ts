@@ -154,7 +154,7 @@ export class RecordingSpan implements Span, FinishedSpan {
       }
       this.#attributeCount++
     }
-    attributes[key] = kept
+    put(attributes, key, kept)
     return this
   }
 
@@ -251,12 +251,18 @@ export class RecordingSpan implements Span, FinishedSpan {
       if (kept === undefined || key === '') continue
       if (count >= most) droppedAttributesCount++
       else {
-        attributes[key] = kept
+        put(attributes, key, kept)
         count++
       }
     }
     return { attributes, droppedAttributesCount }
   }
+}
+
+/** As a property of its own whatever it is called: what is assigned to `__proto__` becomes the object's prototype. */
+function put(attributes: Attributes, key: string, value: AttributeValue): void {
+  if (key !== '__proto__') attributes[key] = value
+  else Object.defineProperty(attributes, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
 /** What `exception.type` and `error.type` call it: its code, which says more than its class where there is one. */

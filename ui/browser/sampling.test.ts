@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { dataStart, type TestSpan } from '../../query-api/questions/testing.ts'
+import { dataStart, traceIdOf, type TestSpan } from '../../query-api/questions/testing.ts'
 import { setWholeStage, shows, staged } from './stage.ts'
 
 /** Ten requests, each kept of four; three failed. */
@@ -33,6 +33,9 @@ test('figures of a program that sends a part of its requests are those of all, a
   const base = new URL(page.url()).origin
   await page.goto(`${base}/topology?${time}&node=service:sampled`)
   await page.getByTitle('Reckoned from 10 that sampling kept').waitFor()
+  await page.goto(`${base}/trace/${traceIdOf('sampled-0')}`)
+  await page.getByRole('treeitem').first().click()
+  await shows(page.getByRole('complementary', { name: 'Details of the span' }), /Stands for\s*4 spans/)
   // What lists is about what is stored.
   await page.goto(`${base}/traces?${time}&list=groups`)
   await page.getByText('≈ Estimated from 10 of 40 spans').waitFor()

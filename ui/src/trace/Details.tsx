@@ -18,6 +18,7 @@ import { LinkedFrom } from './LinkedFrom.tsx'
 import { sentAt, type Node, type TraceModel } from './model.ts'
 import { HeldSpans } from './Proxies.tsx'
 import { Rank } from './Rank.tsx'
+import { adjustedCount } from './sampling.ts'
 import type { Sent } from './sent.ts'
 import { useSent } from './useSent.ts'
 import { attributeText, safeLink, valueText, valueType } from './value.ts'
@@ -169,6 +170,7 @@ function Parts(props: Props & Sent) {
 function Facts(props: { node: Node; span: SpanDetails | undefined; model: TraceModel; isStored: boolean }) {
   const { node, span, model, isStored } = props
   const { skew, shift } = node
+  const standsFor = adjustedCount(span?.traceState ?? '')
   const started = span?.startTimeUnixNano ?? String(sentAt(node, model.startNanos))
   return (
     <dl className="details-facts">
@@ -219,6 +221,11 @@ function Facts(props: { node: Node; span: SpanDetails | undefined; model: TraceM
         </Fact>
       )}
       {node.copies > 1 && <Fact name="Sent">{node.copies} times; shown once</Fact>}
+      {standsFor > 1 && (
+        <Fact name="Stands for" wide>
+          {Number(standsFor.toPrecision(3)).toLocaleString('en')} spans: sampling left out the others
+        </Fact>
+      )}
       {span !== undefined && span.traceState !== '' && (
         <Fact name="Trace state" wide>
           <bdi className="mono details-break">{span.traceState}</bdi>

@@ -182,6 +182,7 @@ test('the routes are those that this test knows', async () => {
       '/api/spans',
       '/api/groups',
       '/api/metrics',
+      '/api/progress',
       '/tempo/api/search',
       '/tempo/api/search/tags',
       '/tempo/api/v2/search/tags',

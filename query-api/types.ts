@@ -454,6 +454,14 @@ export interface DiagnosisTime {
 
 // ---------------------------------------------------------------------------------------------- one trace
 
+/** GET /api/progress: how far the store is with what somebody waits for. */
+export interface ProgressAnswer {
+  /** Of the store, running now. */
+  queries: number
+  /** By these, so far. */
+  rowsRead: number
+}
+
 /** GET /api/traces/{traceId}/matches */
 export interface TraceMatchesAnswer {
   traceId: string

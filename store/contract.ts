@@ -52,6 +52,8 @@ export interface BlockWriter {
 export interface Query<Row> {
   /** Names the question in logs, metrics and `log_comment`. */
   readonly name: string
+  /** Who waits for it: ends the `log_comment`, so that it can be told how far the store is. */
+  readonly ask?: string | undefined
   readonly sql: string
   /** Bound as ClickHouse query parameters, never spliced into the text. */
   readonly params: Readonly<Record<string, string | number | bigint | readonly string[]>>

@@ -49,7 +49,7 @@ export function createReader(servers: Servers<Connected>, settings: ClickHouseSe
 async function* selectAt<Row>(
   { client, liveness }: Connected,
   settings: ClickHouseSettings,
-  { name, sql, params, limits, decode }: Query<Row>,
+  { name, ask, sql, params, limits, decode }: Query<Row>,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Row[], void, void> {
   const waiting = liveness.wait()
@@ -64,7 +64,7 @@ async function* selectAt<Row>(
       abort_signal: within,
       clickhouse_settings: {
         ...settings,
-        log_comment: name,
+        log_comment: ask === undefined ? name : `${name} ask=${ask}`,
         max_execution_time: Math.max(limits.timeoutMs / 1000, 0.001),
         timeout_overflow_mode: 'throw',
         max_result_rows: String(limits.maxRows),

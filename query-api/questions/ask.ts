@@ -7,6 +7,8 @@ export interface Asker {
   readonly reader: Reader
   readonly tenant: TenantId
   readonly signal: AbortSignal
+  /** What the caller calls itself, to ask how far the answer is (`progress`). */
+  readonly ask?: string | undefined
 }
 
 /** A question without what every question has: `{tenant:String}` is bound here, in one place, and must stand in the SQL. */
@@ -33,6 +35,7 @@ export function stream<Row>(asker: Asker, question: Question<Row>): AsyncIterabl
   return asker.reader.select(
     {
       name: question.name,
+      ask: asker.ask,
       sql: question.sql,
       params: { ...question.params, tenant: asker.tenant },
       limits: {

@@ -4,6 +4,7 @@ import { defaultTenant } from '../../base/units.ts'
 import type { Reader } from '../../store/contract.ts'
 import type { Slots } from '../http/slots.ts'
 import type { Asker } from '../questions/ask.ts'
+import { askPattern } from '../questions/progress.ts'
 
 /** What the routes are made with. */
 export interface RouteContext {
@@ -19,9 +20,13 @@ export interface TraceSlots {
   readonly huge: Slots
 }
 
-/** Who asks with this request. The question ends when the caller goes away. */
+const named = new RegExp(`^${askPattern}$`)
+
+/** Who asks with this request, and what he calls himself (`x-weft-ask`). The question ends when the caller goes away. */
 export function askerOf(context: RouteContext, request: FastifyRequest): Asker {
-  return { reader: context.reader, tenant: defaultTenant, signal: request.signal }
+  const ask = request.headers['x-weft-ask']
+  const isAsk = typeof ask === 'string' && named.test(ask)
+  return { reader: context.reader, tenant: defaultTenant, signal: request.signal, ask: isAsk ? ask : undefined }
 }
 
 export type Routes = (app: FastifyInstance, context: RouteContext) => void

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
+import { progress } from '../questions/progress.ts'
 import { retention } from '../questions/retention.ts'
 import type { ConfigAnswer, HealthAnswer } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
-import { query } from './schemas.ts'
+import { progressQuery, query } from './schemas.ts'
 
 /** What the server tells of itself. */
 export interface OwnFacts {
@@ -39,6 +41,16 @@ export function ownRoutes(app: FastifyInstance, context: RouteContext, facts: Ow
     '/api/retention',
     { schema: { summary: 'What is kept, and which days were removed', querystring: nothing } },
     (request) => retention(askerOf(context, request)),
+  )
+  app.get<{ Querystring: Static<typeof progressQuery> }>(
+    '/api/progress',
+    {
+      schema: {
+        summary: 'How far the store is with what was asked under these names (header x-weft-ask)',
+        querystring: progressQuery,
+      },
+    },
+    (request) => progress(askerOf(context, request), request.query.ask),
   )
   app.get(
     '/metrics',

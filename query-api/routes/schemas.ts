@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
+import { askPattern } from '../questions/progress.ts'
 import { maxQueryLength } from '../traceql/parse.ts'
 
 // The parameters of all routes, as JSON schema: validated by fastify, shown in the OpenAPI document.
@@ -179,6 +180,14 @@ export const metricsQuery = query({
 const hexTraceId = '[0-9a-fA-F]{32}'
 export const traceParams = Type.Object({
   traceId: Type.String({ description: '32 hex digits.', pattern: `^${hexTraceId}$` }),
+})
+
+export const progressQuery = query({
+  ask: Type.Array(Type.String({ pattern: `^${askPattern}$` }), {
+    description: 'Names that were given with questions; repeat it.',
+    minItems: 1,
+    maxItems: 50,
+  }),
 })
 
 export const matchesQuery = query({

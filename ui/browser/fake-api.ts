@@ -23,7 +23,7 @@ export interface FakeApi {
   readonly url: string
   /** What it answers; changed while a page is open. */
   mode: 'normal' | 'empty' | 'away' | 'failing'
-  /** Every API answer waits so long. */
+  /** Every API answer waits so long, but how far it is. */
   delayMs: number
   /** Paths of the API with their query, in the order they were asked. */
   readonly asked: string[]
@@ -82,7 +82,7 @@ export async function startFakeApi(dist: string, basePath = ''): Promise<FakeApi
     const path = decodeURIComponent(url.pathname.slice(basePath.length))
     if (path.startsWith('/api/')) {
       api.asked.push(`${path}${url.search}`)
-      await sleep(api.delayMs, undefined, { ref: false })
+      if (path !== '/api/progress') await sleep(api.delayMs, undefined, { ref: false })
       const [status, body] = answerTo(path, url.searchParams, traces, api)
       return send(response, status, 'application/json', JSON.stringify(body))
     }
@@ -143,6 +143,7 @@ function answerTo(
   }
   if (state.mode === 'away') return [503, { error: { code: 'UNAVAILABLE', message: 'the store does not answer' } }]
   if (state.mode === 'failing') return [500, { error: { code: 'INTERNAL', message: 'something broke' } }]
+  if (path === '/api/progress') return [200, { queries: 1, rowsRead: 12_300_000 }]
   if (path === '/api/retention') {
     const newest = empty ? null : String(nanos(Date.now()))
     const { droppedDays } = state

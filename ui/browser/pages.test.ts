@@ -338,6 +338,8 @@ test('loading: a thin bar, the old content dimmed, a cancel after a second', asy
   await page.keyboard.press('z')
   await page.getByRole('progressbar').waitFor()
   await page.locator('.traces-stale[data-stale=true] .list-row').first().waitFor()
+  // And how far it is.
+  await shows(page.locator('.bar-wait'), /Working for \d+ s: 12\.3\s*M rows read/)
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('progressbar').waitFor({ state: 'detached' })
 })

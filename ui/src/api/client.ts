@@ -1,3 +1,4 @@
+import type { ProgressAnswer } from '../../../query-api/types.ts'
 import { apiUrl } from '../frame/base.ts'
 
 /** Of characters of a text, `end` not included. */
@@ -53,10 +54,48 @@ export const send = <Answer>(path: string, params: Params, body: Blob | string, 
     json<Answer>,
   )
 
+/** What is being asked, by what it is called, with the time it began (`performance.now()`). */
+const running = new Map<string, number>()
+
+/** How many rows the store has read so far for all that takes longer than `ms`; undefined where nothing is known of that. */
+export async function rowsRead(ms: number, signal: AbortSignal): Promise<number | undefined> {
+  const long = [...running].filter(([, since]) => performance.now() - since > ms).map(([ask]) => ask)
+  if (long.length === 0) return undefined
+  const query = new URLSearchParams(long.slice(-50).map((ask) => ['ask', ask]))
+  const response = await fetch(apiUrl('api/progress', query), { signal, headers: { accept: 'application/json' } })
+  if (!response.ok) return undefined
+  const told = (await response.json()) as ProgressAnswer
+  return told.queries === 0 ? undefined : told.rowsRead
+}
+
 async function fetched<Answer>(
   path: string,
   params: Params,
-  how: RequestInit & { readonly signal: AbortSignal },
+  how: Asking,
+  read: (response: Response) => Promise<Answer>,
+): Promise<Answer> {
+  const ask = newAsk()
+  running.set(ask, performance.now())
+  try {
+    return await fetchedAs(ask, path, params, how, read)
+  } finally {
+    running.delete(ask)
+  }
+}
+
+// Of no secret: a name that no other page has at the same time.
+const newAsk = (): string => `${Math.random().toString(36).slice(2, 12)}-${Date.now().toString(36)}`
+
+interface Asking extends RequestInit {
+  readonly signal: AbortSignal
+  readonly headers: Readonly<Record<string, string>>
+}
+
+async function fetchedAs<Answer>(
+  ask: string,
+  path: string,
+  params: Params,
+  how: Asking,
   read: (response: Response) => Promise<Answer>,
 ): Promise<Answer> {
   const { signal } = how
@@ -68,7 +107,7 @@ async function fetched<Answer>(
   }
   let response: Response
   try {
-    response = await fetch(apiUrl(path, query), how)
+    response = await fetch(apiUrl(path, query), { ...how, headers: { ...how.headers, 'x-weft-ask': ask } })
   } catch (thrown) {
     if (signal.aborted) throw thrown
     throw new ApiError(

@@ -1,6 +1,7 @@
 import { useEffect, useState, type ReactNode } from 'react'
-import { ApiError } from '../api/client.ts'
+import { ApiError, rowsRead } from '../api/client.ts'
 import type { Asked } from '../api/useQuestion.ts'
+import { count, text } from '../numbers/format.ts'
 
 /** Nothing to show: why, and a way on. */
 export function Empty({ title, children, actions }: { title: string; children?: ReactNode; actions?: ReactNode }) {
@@ -47,7 +48,7 @@ export function Stopped({ onRetry }: { onRetry: () => void }) {
   )
 }
 
-/** A thin bar after 150 ms; after a second the time it takes, and a way to call it off. */
+/** A thin bar after 150 ms; after a second the time it takes and a way to call it off; then what the store has read so far. */
 export function Waiting({ active, onCancel }: { active: boolean; onCancel?: () => void }) {
   const [elapsed, setElapsed] = useState(0)
   useEffect(() => {
@@ -67,7 +68,10 @@ export function Waiting({ active, onCancel }: { active: boolean; onCancel?: () =
       <div className="bar" role="progressbar" aria-label="Loading" />
       {elapsed >= 1000 && onCancel !== undefined && (
         <div className="bar-wait">
-          <span>Working for {Math.floor(elapsed / 1000)} s</span>
+          <span>
+            Working for {Math.floor(elapsed / 1000)} s
+            <RowsRead />
+          </span>
           <button type="button" className="button button-quiet" onClick={onCancel}>
             Cancel
           </button>
@@ -75,6 +79,24 @@ export function Waiting({ active, onCancel }: { active: boolean; onCancel?: () =
       )}
     </>
   )
+}
+
+const pollsMs = 1000
+
+/** Of all that takes long: what the store has read of it. */
+function RowsRead() {
+  const [rows, setRows] = useState<number>()
+  useEffect(() => {
+    const left = new AbortController()
+    const poll = async (): Promise<void> => setRows(await rowsRead(pollsMs, left.signal))
+    // Nothing is lost where it cannot be told.
+    const timer = setInterval(() => void poll().catch(() => undefined), pollsMs)
+    return () => {
+      clearInterval(timer)
+      left.abort()
+    }
+  }, [])
+  return rows === undefined || rows === 0 ? null : <>: {text(count(rows))} rows read</>
 }
 
 /**

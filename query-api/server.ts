@@ -15,7 +15,7 @@ import { onlyGet } from './http/methods.ts'
 import { Slots } from './http/slots.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { compareRoutes } from './routes/compare.ts'
-import type { RouteContext, TraceSlots } from './routes/context.ts'
+import type { MostSpans, RouteContext, TraceSlots } from './routes/context.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { fileRoutes } from './routes/files.ts'
 import { listRoutes } from './routes/lists.ts'
@@ -47,7 +47,10 @@ export interface QueryApiOptions {
   readonly status?: () => Promise<object>
   /** Where programs send their spans, told to the UI. */
   readonly addresses?: { readonly otlpHttp: string; readonly otlpGrpc: string }
-  /** What the process may take (default 512 MiB): bounds how many traces are put together at one time. */
+  /**
+   * What the process may take: bounds how many traces are put together at one time (without it as of 512 MiB), and how large
+   * one may be (without it any).
+   */
   readonly memoryBytes?: number
   readonly log: Log
   readonly metrics: Registry
@@ -149,6 +152,7 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     reader: options.reader,
     log: options.log,
     slots: slotsFor(options.memoryBytes ?? defaultMemoryBytes),
+    mostSpans: mostSpansFor(options.memoryBytes),
   }
   void app.register(async (scope: FastifyInstance) => {
     await scope.register(swagger, { openapi: { openapi: '3.1.0', info, servers: [{ url: basePath || '/' }] } })
@@ -208,6 +212,16 @@ function slotsFor(memoryBytes: number): TraceSlots {
     large: new Slots(Math.max(Math.floor(half / largeBytes), 1)),
     huge: new Slots(Math.max(Math.floor(half / hugeBytes), 1)),
   }
+}
+
+/** Of a million spans: 480 MiB while they are rebuilt, 1.1 GiB while their JSON is written. */
+const bytesASpan = { columns: 504, objects: 1_130 }
+/** So many have a place of their own in the memory. */
+const leastSpans = 150_000
+
+function mostSpansFor(memoryBytes = Infinity): MostSpans {
+  const most = (bytes: number): number => Math.max((memoryBytes - baseBytes) / bytes, leastSpans)
+  return { columns: most(bytesASpan.columns), objects: most(bytesASpan.objects) }
 }
 
 /** The URL as if the base path were not there. */

@@ -28,7 +28,8 @@ export async function startQueryApi(options: QueryApiRoleOptions, context: RoleC
     allowedHosts: options.allowedHost,
     uiFolder: options.uiFolder,
     agentFolder: options.agentFolder,
-    memoryBytes: options.memory,
+    // Under `weft up` all roles are one program on somebody's own machine: what it takes for a moment is nobody's limit.
+    ...(parent ? {} : { memoryBytes: options.memory }),
     addresses: { otlpHttp: urlOf(options.otlpHttp), otlpGrpc: urlOf(options.otlpGrpc) },
     // Under `weft up` the parent knows all the roles: one scrape sees the whole way, and its figures add up.
     metricsText: async () => {

@@ -64,21 +64,31 @@ export function skeletonDecoder(): { scopes: StoredScope[]; decode: (row: readon
   return { scopes, decode }
 }
 
-/** The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. */
-export async function traceSkeleton(asker: Asker, traceId: string): Promise<Skeleton> {
+/** Of a trace with more than `most`: of any such, or of those for which there is memory. */
+export function tooManySpans(most: number): AppError {
+  const why =
+    most < maxTraceRows ? 'more than the memory of this process (--memory) has room for' : 'too many to put together'
+  return new AppError('TOO_LARGE', `the trace has more than ${Math.floor(most)} spans, ${why}`)
+}
+
+/**
+ * The small part of every span of a trace, copies included, in no order. No rows: the trace is not known. Throws TOO_LARGE.
+ *
+ * @param mostSpans for which there is memory
+ */
+export async function traceSkeleton(asker: Asker, traceId: string, mostSpans = Infinity): Promise<Skeleton> {
+  const most = Math.min(Math.floor(mostSpans), maxTraceRows)
   const { scopes, decode } = skeletonDecoder()
   const table = new SkeletonTable()
   const batches = stream(asker, {
     name: 'trace_skeleton',
-    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace} LIMIT ${maxTraceRows + 1}`,
+    sql: `SELECT ${skeletonColumns} FROM spans WHERE ${ofTrace} LIMIT ${most + 1}`,
     params: { traceId },
-    maxRows: maxTraceRows + 1,
+    maxRows: most + 1,
     decode,
   })
   for await (const batch of batches) for (const row of batch) table.add(row)
-  if (table.length > maxTraceRows) {
-    throw new AppError('TOO_LARGE', `the trace has more than ${maxTraceRows} spans, too many to put together`)
-  }
+  if (table.length > most) throw tooManySpans(most)
   return { rows: table, scopes }
 }
 

@@ -11,6 +11,15 @@ export interface RouteContext {
   readonly reader: Reader
   readonly log: Log
   readonly slots: TraceSlots
+  readonly mostSpans: MostSpans
+}
+
+/** Spans of one trace for which there is memory, by what is made of them; Infinity for any. */
+export interface MostSpans {
+  /** What is rebuilt of them, as columns. */
+  readonly columns: number
+  /** Objects for each, and text of what was sent. */
+  readonly objects: number
 }
 
 /** Traces in memory at one time: small ones are held as a whole, of large ones the skeleton; of these some are huge. */

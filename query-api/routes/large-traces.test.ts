@@ -137,3 +137,31 @@ describe('details of spans', () => {
     expect(((await response.json()) as ErrorAnswer).error.message).toContain(message)
   })
 })
+
+test('a trace for which the process has no memory is refused, in whatever form it is asked for', async () => {
+  await insertNightly(store, 'gigantic', 150_100)
+  const small = await openQueryApi({ reader: store.reader, memoryBytes: 200 * 2 ** 20 })
+  try {
+    const id = traceIdOf('gigantic')
+    for (const [path, accept] of [
+      [id, arrowStream],
+      [id, 'application/json'],
+      [`${id}/otlp`, 'application/json'],
+      [`${id}/matches?q=${encodeURIComponent('{ } > { }')}`, 'application/json'],
+    ] as const) {
+      const response = await fetch(`${small.url}/api/traces/${path}`, { headers: { accept } })
+      const { error } = (await response.json()) as ErrorAnswer
+      expect([response.status, error.code, error.message]).toEqual([
+        413,
+        'TOO_LARGE',
+        'the trace has more than 150000 spans, more than the memory of this process (--memory) has room for',
+      ])
+    }
+    // What asks of single spans takes none.
+    const few = await fetch(`${small.url}/api/traces/${id}/matches?q=${encodeURIComponent('{ status = error }')}`)
+    expect(few.status).toBe(200)
+  } finally {
+    await small.close(AbortSignal.timeout(5000))
+  }
+  expect((await tableOf(traceIdOf('gigantic'))).table.numRows).toBe(150_100)
+})

@@ -17,7 +17,7 @@ import { askerOf, type RouteContext } from './context.ts'
 
 /**
  * A trace put together, for an answer to be written from. What it takes of the memory it takes until the answer is sent, or
- * the caller has gone. Throws NOT_FOUND.
+ * the caller has gone. Throws NOT_FOUND, and TOO_LARGE.
  *
  * @param asked.detailsOf of which traces the details will be wanted, `any` unless said otherwise; those of others are read
  *   only when they are asked for
@@ -35,7 +35,9 @@ export async function loadTrace(
   if (whole !== undefined) return whole
   await holdPlace(context.slots.large, request, reply)
   await collectGarbage()
-  return largeParts(asker, traceId, asked, async () => {
+  const { columns, objects } = context.mostSpans
+  const mostSpans = asked.detailsOf === 'small' ? columns : objects
+  return largeParts(asker, traceId, { ...asked, mostSpans }, async () => {
     await holdPlace(context.slots.huge, request, reply)
     await collectGarbage()
   })
@@ -79,7 +81,7 @@ async function wholeParts(asker: Asker, traceId: string, asked: Asked): Promise<
 }
 
 /** From here on a place for a large trace is not enough for what is rebuilt. */
-const hugeRows = 150_000
+export const hugeRows = 150_000
 
 /**
  * What is small of every span first, the rest as it comes and is written.
@@ -89,7 +91,7 @@ const hugeRows = 150_000
 async function largeParts(
   asker: Asker,
   traceId: string,
-  { detailsOf, ...asked }: Parameters<typeof loadTrace>[4] & object,
+  { detailsOf, mostSpans, ...asked }: Parameters<typeof loadTrace>[4] & { readonly mostSpans: number },
   makeRoom: () => Promise<void>,
 ): Promise<TraceParts> {
   const unwanted = new AbortController()
@@ -97,7 +99,7 @@ async function largeParts(
   const details = detailsOf === 'small' ? laterDetails(ofDetails, traceId) : traceDetails(ofDetails, traceId)
   try {
     const [{ rows, scopes }, resources] = await Promise.all([
-      traceSkeleton(asker, traceId),
+      traceSkeleton(asker, traceId, mostSpans),
       traceResources(asker, traceId),
     ])
     if (rows.length === 0) throw unknownTrace(traceId)

@@ -5,6 +5,7 @@ import type { TimeWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { countSpans, countTraces, findMatching, type Match } from '../questions/search.ts'
 import { windowParams } from '../questions/spans.ts'
+import { tooManySpans } from '../questions/trace-skeleton.ts'
 import { summaries } from '../questions/summaries.ts'
 import { jaegerJson } from '../file/jaeger.ts'
 import { answerJson } from '../trace/answer.ts'
@@ -16,7 +17,7 @@ import { findTraceql } from '../traceql/run.ts'
 import { filteredWithin, leftWithin, traceWindow } from '../traceql/within.ts'
 import type { TraceMatchesAnswer, TracesAnswer, TraceSummary } from '../types.ts'
 import { askerOf, type RouteContext } from './context.ts'
-import { loadDetails, loadTrace, unknownTrace } from './load-trace.ts'
+import { hugeRows, loadDetails, loadTrace, unknownTrace } from './load-trace.ts'
 import { readFilters } from './read-filters.ts'
 import { detailsQuery, matchesQuery, traceParams, traceQuery, tracesQuery, query, type TracesQuery } from './schemas.ts'
 
@@ -66,7 +67,9 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
       const within = { traceId, window, pipeline }
       const filtered = await filteredWithin(asker, within)
       if (filtered !== undefined) return { traceId, spanIds: filtered }
+      if (window.spans > context.mostSpans.objects) throw tooManySpans(context.mostSpans.objects)
       await holdPlace(context.slots.large, request, reply)
+      if (window.spans > hugeRows) await holdPlace(context.slots.huge, request, reply)
       return { traceId, spanIds: await leftWithin(asker, within) }
     },
   )

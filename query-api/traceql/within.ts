@@ -16,14 +16,21 @@ export interface Within {
   readonly pipeline: Pipeline
 }
 
-/** When the spans of a trace start; undefined for a trace that is not known. */
-export async function traceWindow(asker: Asker, traceId: string): Promise<TimeWindow | undefined> {
+/** When the spans of a trace start, and how many there are; undefined for a trace that is not known. */
+export async function traceWindow(
+  asker: Asker,
+  traceId: string,
+): Promise<(TimeWindow & { readonly spans: number }) | undefined> {
   const [window] = await all(asker, {
     name: 'trace_window',
     sql: `SELECT min(start_ns), max(start_ns), count() AS spans FROM spans WHERE ${ofTrace} HAVING spans > 0`,
     params: { traceId },
     maxRows: 1,
-    decode: ([first, last]) => ({ start: BigInt(String(first)), end: BigInt(String(last)) + 1n }),
+    decode: ([first, last, spans]) => ({
+      start: BigInt(String(first)),
+      end: BigInt(String(last)) + 1n,
+      spans: Number(spans),
+    }),
   })
   return window
 }

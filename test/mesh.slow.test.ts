@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -15,7 +15,6 @@ import type {
 import { envoyConfig, type Sending, startEnvoy } from './envoy.ts'
 import { startCaddy, startTraefik } from './front.ts'
 import { istioConfig } from './istio/istio.ts'
-import { freePort } from './kafka/broker.ts'
 import { startLast, startMesh } from './mesh.ts'
 import { describeUnlessMissing } from './not-tested/describe.ts'
 import { whyNoGo } from './clients/tools.ts'
@@ -283,36 +282,27 @@ test('sidecars that make a span each way and one upstream tell nothing twice', a
 
 /** test/programs/counter.cjs with OpenTelemetry's SDK, as the README has it. */
 async function counter({ otlpHttp }: RunningWeft) {
-  const port = await freePort()
-  const program = fileURLToPath(new URL('programs/counter.cjs', import.meta.url))
   const sdk = createRequire(import.meta.url).resolve('@opentelemetry/auto-instrumentations-node/register')
-  let stop = async () => {}
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async start(outbound: string) {
-      const child = spawn(process.execPath, ['--require', sdk, program], {
-        env: {
-          PATH: process.env['PATH'],
-          PORT: String(port),
-          NEXT: outbound,
-          OTEL_EXPORTER_OTLP_ENDPOINT: otlpHttp,
-          OTEL_SERVICE_NAME: 'shop',
-          OTEL_METRICS_EXPORTER: 'none',
-          OTEL_LOGS_EXPORTER: 'none',
-          // It would look for a cloud's host that tells where it runs.
-          OTEL_NODE_RESOURCE_DETECTORS: 'env,host',
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-      stop = async () => {
-        const gone = once(child, 'exit')
-        child.kill('SIGKILL')
-        await gone
-      }
-      await once(child.stdout, 'data')
+  const child = fork(fileURLToPath(new URL('programs/counter.cjs', import.meta.url)), {
+    execArgv: ['--require', sdk],
+    env: {
+      PATH: process.env['PATH'],
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlpHttp,
+      OTEL_SERVICE_NAME: 'shop',
+      OTEL_METRICS_EXPORTER: 'none',
+      OTEL_LOGS_EXPORTER: 'none',
+      // It would look for a cloud's host that tells where it runs.
+      OTEL_NODE_RESOURCE_DETECTORS: 'env,host',
     },
+  })
+  const gone = once(child, 'exit')
+  const [port] = (await Promise.race([once(child, 'message'), gone.then(() => ['none: it has ended'])])) as [unknown]
+  return {
+    url: `http://127.0.0.1:${String(port)}`,
+    start: (outbound: string) => new Promise<void>((sent) => child.send(outbound, () => sent())),
     async [Symbol.asyncDispose]() {
-      await stop()
+      child.kill('SIGKILL')
+      await gone
     },
   }
 }

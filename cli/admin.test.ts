@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { freePort } from '../test/kafka/broker.ts'
+import { freePort } from '../test/free-port.ts'
 import { eventually } from '../test/weft.ts'
 
 const entry = fileURLToPath(new URL('weft.js', import.meta.url))

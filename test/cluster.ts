@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startTestStore, type TestStore } from '../store/embedded/testing.ts'
-import { freePort } from './kafka/broker.ts'
+import { freePort } from './free-port.ts'
 
 const entry = fileURLToPath(new URL('../cli/weft.js', import.meta.url))
 

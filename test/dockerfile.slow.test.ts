@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { buildImages, type Image } from './dockerfile.ts'
-import { freePort } from './kafka/broker.ts'
+import { freePort } from './free-port.ts'
 import { encode, messageOf, post, spanOf } from './requests.ts'
 import { eventually } from './weft.ts'
 

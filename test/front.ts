@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { goProgram } from './clients/tools.ts'
-import { freePort } from './kafka/broker.ts'
+import { freePort } from './free-port.ts'
 import { pythonWith } from './python.ts'
 import { replaced, toldVariables } from './replaced.ts'
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +10,7 @@ import { clusterConfig, testCluster, withoutKeeper } from '../store/cluster-for-
 import { startTestStore, type TestStore } from '../store/embedded/testing.ts'
 import { latestVersion } from '../store/schema/migrate.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
+import { freePort } from './free-port.ts'
 import { encode, messageOf, post, spanOf } from './requests.ts'
 import { certificate } from './tls.ts'
 import { eventually } from './weft.ts'
@@ -60,15 +60,6 @@ function weft(role: string, flags: readonly string[], env: Readonly<Record<strin
       return at && `http://${at}`
     })
   return { ended, out: () => out, err: () => err, address }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 /** As a pod would be told. */

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from '../free-port.ts'
 import { freezeProcess, thawProcess } from '../freeze.ts'
 import { javaProgram, kafkaJars } from './jars.ts'
 
@@ -202,13 +203,4 @@ function answers(port: number): Promise<boolean> {
     socket.on('error', () => socket.destroy())
     socket.on('close', () => resolve(answer.length >= 16 && answer.readInt32BE(4) === 7 && answer.readInt32BE(12) >= 1))
   })
-}
-
-/** A loopback port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

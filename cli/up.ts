@@ -216,7 +216,7 @@ function welcome(facts: Readonly<Record<string, Facts>>, data: string, basePath:
     npm install ${ui}/agents/node.tgz
     OTEL_EXPORTER_OTLP_ENDPOINT=${at('collector', 'otlpHttp')} node --import @weft/node app.js
 
-  No program at hand: npm run demo. Other languages: README.md, or the first page of the UI. Ctrl-C stops Weft; nothing is lost.
+  No program at hand: npm run demo. Other languages and proxies: docs/getting-started.md, or the first page of the UI. Ctrl-C stops Weft; nothing is lost.
 ${existsSync(uiFolder) ? '' : '\n  The web UI is not built yet: npm run build --workspace ui\n'}
 `
 }

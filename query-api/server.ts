@@ -16,6 +16,7 @@ import { Slots } from './http/slots.ts'
 import { agentRoutes } from './routes/agent.ts'
 import { compareRoutes } from './routes/compare.ts'
 import type { MostSpans, RouteContext, TraceSlots } from './routes/context.ts'
+import { hugeRows } from './routes/load-trace.ts'
 import { attributeRoutes } from './routes/attributes.ts'
 import { fileRoutes } from './routes/files.ts'
 import { listRoutes } from './routes/lists.ts'
@@ -216,11 +217,10 @@ function slotsFor(memoryBytes: number): TraceSlots {
 
 /** Of a million spans: 480 MiB while they are rebuilt, 1.1 GiB while their JSON is written. */
 const bytesASpan = { columns: 504, objects: 1_130 }
-/** So many have a place of their own in the memory. */
-const leastSpans = 150_000
 
 function mostSpansFor(memoryBytes = Infinity): MostSpans {
-  const most = (bytes: number): number => Math.max((memoryBytes - baseBytes) / bytes, leastSpans)
+  // Up to there a trace has its place among the large ones.
+  const most = (bytes: number): number => Math.max((memoryBytes - baseBytes) / bytes, hugeRows)
   return { columns: most(bytesASpan.columns), objects: most(bytesASpan.objects) }
 }
 

@@ -21,7 +21,7 @@ export async function operations(
   const names = folding?.namesOf(service) ?? [service]
   const ofService = 'service IN {services:Array(String)}'
   const { spans, request } = requestsOf(`${inWindow} AND ${ofService}`, folding?.request(startsIn([window]), ofService))
-  const weighed = pieces === undefined && (await isWeighed(asker, window))
+  const weighed = await isWeighed(asker, window, pieces)
   const from = pieces
     ? `SELECT name, sum(spans) AS spans, sum(span_errors), ${figuresOfSums}
       FROM ${sumsOf(pieces, 'operation', { name: 'name', ofSums: 'name', ofSpans: 'name' }, ofService, folding)}`

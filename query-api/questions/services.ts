@@ -17,8 +17,9 @@ export const maxServices = 10_000
 export async function services(asker: Asker, window: TimeWindow, proxies: Proxies = 'folded'): Promise<ServicesAnswer> {
   const pieces = await piecesOf(asker, window)
   const folding = await foldingOf(asker, window, pieces, proxies)
+  const weighed = await isWeighed(asker, window, pieces)
   const [answer, told] = await Promise.all([
-    servicesOf(asker, window, { pieces, folding }),
+    servicesOf(asker, window, { pieces, folding, weighed }),
     toldAs(asker, folding, proxies),
   ])
   return { ...answer, proxies: told }
@@ -32,10 +33,13 @@ export async function servicesOf(
     pieces,
     filter,
     folding,
+    weighed,
   }: {
     readonly pieces?: Pieces | undefined
     readonly filter?: Condition | undefined
     readonly folding?: Folding | undefined
+    /** What `isWeighed` says. */
+    readonly weighed: boolean
   },
 ): Promise<Omit<ServicesAnswer, 'proxies'>> {
   const owner = folding?.owner('service') ?? 'service'
@@ -43,7 +47,6 @@ export async function servicesOf(
     `${inWindow} AND ${filter?.sql ?? 'true'}`,
     folding?.request(startsIn([window], filter?.sql)),
   )
-  const weighed = pieces === undefined && (await isWeighed(asker, window))
   const from = pieces
     ? `SELECT owner, sum(spans) AS spans, ${figuresOfSums}
       FROM ${sumsOf(pieces, 'service', { name: 'owner', ofSums: owner, ofSpans: owner }, 'true', folding)}`

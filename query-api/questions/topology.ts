@@ -72,9 +72,13 @@ export async function topology(
 ): Promise<TopologyAnswer> {
   const pieces = filter ? undefined : await piecesOf(asker, window)
   const folding = await foldingOf(asker, window, pieces, proxies)
-  const asked = servicesOf(asker, window, { pieces, filter, folding })
+  const weighed = await isWeighed(asker, window, pieces)
+  const asked = servicesOf(asker, window, { pieces, filter, folding, weighed })
   const isRare = filter !== undefined && spansIn(await asked) <= mostRare
-  const [byService, calls] = await Promise.all([asked, callsMade(asker, window, { pieces, filter, folding, isRare })])
+  const [byService, calls] = await Promise.all([
+    asked,
+    callsMade(asker, window, { pieces, filter, folding, isRare, weighed }),
+  ])
   const made = calls.filter(({ target, place }) => target === '' || place === '')
   const consumed = calls.filter(({ target, place }) => target !== '' && place !== '')
   const nodes = new Map<string, TopologyNode>()
@@ -132,11 +136,13 @@ async function callsMade(
     filter,
     folding,
     isRare,
+    weighed,
   }: {
     readonly pieces: Pieces | undefined
     readonly filter: Condition | undefined
     readonly folding: Folding | undefined
     readonly isRare: boolean
+    readonly weighed: boolean
   },
 ): Promise<Calls[]> {
   const { from: marginFrom, to: marginTo } = aroundParams(window, marginNanos)
@@ -147,7 +153,6 @@ async function callsMade(
     ...(filter ? { hit: `(${filter.sql})`, isRare } : {}),
     ...settled,
   }
-  const weighed = pieces === undefined && (await isWeighed(asker, window))
   return all(asker, {
     name: 'topology_calls',
     // A place once more with all of its callers together.

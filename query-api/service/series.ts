@@ -26,7 +26,7 @@ export async function serviceSeries(
   const steps = pieces ? wide.steps : Steps.over(window, stepLength(window, mostSteps))
   const whole = pieces ? wide.window : steps.window
   const folding = await foldingOf(asker, whole, pieces, proxies)
-  const weighed = pieces === undefined && (await isWeighed(asker, whole))
+  const weighed = await isWeighed(asker, whole, pieces)
   const rows = await all(asker, {
     name: 'service_series',
     sql: `${pieces ? fromSums(pieces, wide, folding) : fromSpans(steps, whole, folding, weighed)} GROUP BY step ORDER BY step`,

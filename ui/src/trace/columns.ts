@@ -1,16 +1,5 @@
-/**
- * The spans of a trace as they come, in columns of one place for each. Times are nanoseconds after the trace's start as plain
- * numbers (exact up to 104 days); ids are two halves, the first digits first.
- */
-export interface SpanRows {
-  readonly many: number
-  readonly ids: Uint32Array
-  /** Row of the parent; -1 for none, -2 - k for the k-th of `missing`. */
-  readonly parent: Int32Array
-  /** Ids of parents that have not arrived. */
-  readonly missing: readonly string[]
-  /** Row of the span that it is folded into, -1 for none; undefined where nothing is folded. */
-  readonly foldedInto: Int32Array | undefined
+/** What is told of each span, by its place. */
+interface Told {
   readonly start: Float64Array
   readonly duration: Float64Array
   readonly self: Float64Array
@@ -24,8 +13,23 @@ export interface SpanRows {
   readonly skew: Float64Array | undefined
   readonly shift: Float64Array | undefined
   readonly copies: Uint32Array | undefined
-  /** Stretches of the critical path: those of row r are `first[r]` to before `first[r + 1]`, in order of time. */
+  /** Stretches of the critical path: those of place p are `first[p]` to before `first[p + 1]`, in order of time. */
   readonly critical: Critical
+}
+
+/**
+ * The spans of a trace as they come, in columns of one place for each. Times are nanoseconds after the trace's start as plain
+ * numbers (exact up to 104 days); ids are two halves, the first digits first.
+ */
+export interface SpanRows extends Told {
+  readonly many: number
+  readonly ids: Uint32Array
+  /** Row of the parent; -1 for none, -2 - k for the k-th of `missing`. */
+  readonly parent: Int32Array
+  /** Ids of parents that have not arrived. */
+  readonly missing: readonly string[]
+  /** Row of the span that it is folded into, -1 for none; undefined where nothing is folded. */
+  readonly foldedInto: Int32Array | undefined
 }
 
 export interface Critical {
@@ -39,9 +43,10 @@ export const flag = { error: 1, invalidTimes: 2, cyclic: 4, missingParent: 8, fa
 /**
  * A trace as a tree laid flat: nodes in depth-first order, children by start, so that a subtree is a run of nodes. A node is a
  * place in the columns; behind the nodes stand the spans that are folded into them. Some 100 bytes a span, and nothing in it
- * that cannot be handed over from a worker.
+ * that cannot be handed over from a worker. `operation` is -1 for a parent that has not arrived; `operations` are in the order
+ * of the nodes, those of no node last.
  */
-export interface Columns {
+export interface Columns extends Told {
   /** Nodes. */
   readonly count: number
   /** Nodes and what is folded into them. */
@@ -60,19 +65,6 @@ export interface Columns {
   /** Which of its siblings it is, from 1, and of how many. */
   readonly place: Int32Array
   readonly siblings: Int32Array
-  readonly start: Float64Array
-  readonly duration: Float64Array
-  readonly self: Float64Array
-  readonly kind: Int32Array
-  readonly flags: Uint8Array
-  /** -1 for a parent that has not arrived. */
-  readonly operation: Int32Array
-  /** In the order of the nodes; those of no node come last. */
-  readonly operations: readonly (readonly [service: string, name: string])[]
-  readonly skew: Float64Array | undefined
-  readonly shift: Float64Array | undefined
-  readonly copies: Uint32Array | undefined
-  readonly critical: Critical
   /** What is folded into node n is `held[n]` to before `held[n + 1]`; undefined where nothing is folded. */
   readonly held: Int32Array | undefined
   readonly deepest: number

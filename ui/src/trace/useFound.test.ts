@@ -6,6 +6,7 @@ test.each([
   ['  ({ } > { }) && { .a = 1 } ', false, '({ } > { }) && { .a = 1 }'],
   ['{', true, '{'],
   ['GET /cart', false, ''],
+  ['(anonymous)', false, ''],
   ['service:"a=b"', true, ''],
   ['key=value', true, ''],
   ['key=value', false, '{ .key = "value" }'],

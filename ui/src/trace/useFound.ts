@@ -40,12 +40,12 @@ export function useFound(model: TraceModel, typed: string, isStored: boolean): F
   const matched = useMemo(() => {
     const places = new Set(data?.spanIds.map((id) => model.nodes.indexOf(id)))
     places.delete(-1)
-    return Int32Array.from(places).sort()
+    return [...places].sort((a, b) => a - b)
   }, [data, model])
   if (query === '') return { nodes: words, query, isAsking: false, wrong: undefined }
   if (!isStored) return { nodes: none, query, isAsking: false, wrong: { message: notStored, place: undefined } }
   const isAsking = settled !== query || asked.isFetching
-  if (error === null) return { nodes: Array.from(matched), query, isAsking, wrong: undefined }
+  if (error === null) return { nodes: matched, query, isAsking, wrong: undefined }
   const place = error instanceof ApiError ? error.place : undefined
   return { nodes: none, query: settled, isAsking, wrong: isAsking ? undefined : { message: error.message, place } }
 }
@@ -58,7 +58,7 @@ const notStored = 'TraceQL is for traces that are stored. In this one words and 
  */
 export function queryOf(typed: string, isWhole: boolean): string {
   const text = typed.trim()
-  if (/^[({]/.test(text)) return text
+  if (/^[(\s]*\{/.test(text)) return text
   const words = text.split(/\s+/)
   const pairs = words.flatMap((word) => {
     const [, key = '', value = ''] = /^([^=]+)=(.+)$/.exec(word) ?? []

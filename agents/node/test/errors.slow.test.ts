@@ -43,6 +43,7 @@ test.each(cases)('%s frameworks, %s: the error that became the answer is on the 
     '/express/words 500 ERROR "only words" | 500 | undefined: only words',
     '/express/plain 500 ERROR "" | 500',
     '/express/below/throws 500 ERROR "thrown below" | Wrong | Wrong: thrown below',
+    '/bare/throws 500 ERROR "thrown with nobody behind" | Wrong | Wrong: thrown with nobody behind',
     '/koa/fine 200 UNSET "" | undefined',
     '/koa/throws 500 ERROR "thrown" | Wrong | Wrong: thrown',
     '/koa/missing 404 UNSET "" | undefined',

@@ -14,7 +14,7 @@ export function tellErrorsOfExpress(express: unknown): void {
   // Neither class is exported by both versions.
   router.use(() => {})
   const layers = Object.getPrototypeOf(router.stack[0]) as Methods<'handleError' | 'handle_error'>
-  const routers = Object.getPrototypeOf(router) as Methods<'handle'>
+  const routers = ownerOf('handle', router)
 
   const name = 'handleError' in layers ? 'handleError' : 'handle_error'
   const handleError = layers[name]
@@ -29,6 +29,13 @@ export function tellErrorsOfExpress(express: unknown): void {
       return (done as Handle)(error, ...more)
     })
   }
+}
+
+/** The prototype that a method is from; in express 5 it is not the nearest one. */
+function ownerOf<Name extends string>(name: Name, object: object): Methods<Name> {
+  let owner = object
+  while (!Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object
+  return owner as Methods<Name>
 }
 
 interface KoaContext {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { diag } from '@opentelemetry/api'
 import type { Instrumentation, InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation'
 import type { ExpressLayerType } from '@opentelemetry/instrumentation-express'
 import type { KoaLayerType } from '@opentelemetry/instrumentation-koa'
@@ -54,7 +55,12 @@ function patchingAlso(Type: Type, also: (exports: unknown) => void): Type {
         definition.patch = (exports: unknown, version?: string): unknown => {
           const patched: unknown = patch?.(exports, version) ?? exports
           // The namespace of an ES module, or what CommonJS exports.
-          also((exports as { default?: unknown }).default ?? exports)
+          try {
+            also((exports as { default?: unknown }).default ?? exports)
+          } catch (error) {
+            // A version that is made otherwise: the program runs without it.
+            diag.warn(`${this.instrumentationName} is not complete: ${String(error)}`)
+          }
           return patched
         }
       }

@@ -51,6 +51,12 @@ module.exports = async function main({ express, Koa, Router, nest }) {
     error.status === 409 || error.status === 503 ? response.status(error.status).send('handled') : next(error),
   )
 
+  // Nobody comes after the handler.
+  const bare = express()
+  bare.get('/bare/throws', () => {
+    throw new Wrong('thrown with nobody behind')
+  })
+
   const koa = new Koa()
   const router = new Router()
   koa.use(async (context, next) => {
@@ -123,6 +129,7 @@ module.exports = async function main({ express, Koa, Router, nest }) {
   }
   const handled = ['fine', 'throws', 'missing', 'handled', 'answered', 'broken']
   await asked(await listen(web), [...handled, 'passes', 'words', 'plain', 'below/throws'], 'express')
+  await asked(await listen(bare), ['throws'], 'bare')
   await asked(await listen(koa), handled, 'koa')
   for (const adapter of [undefined, new nest.FastifyAdapter()]) {
     const app = await NestFactory.create(LampModule, ...(adapter === undefined ? [] : [adapter]), { logger: false })

@@ -5,12 +5,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { load } from './agent/load.ts'
-import { positive } from './arguments.ts'
+import { load, type LoadResult } from './agent/load.ts'
+import { notNegative, positive } from './arguments.ts'
 import { usageOf } from './processes.ts'
-import { fixed, machine, mebibytes, table, type Target, targetTable } from './report.ts'
+import { fixed, machine, mebibytes, table, targetTable } from './report.ts'
+import { addedBy, addedTarget, described, inTurn, percent } from './turns.ts'
 
 const variants = {
   'no agent': [],
@@ -25,74 +27,73 @@ const variants = {
 type Variant = keyof typeof variants
 const names = Object.keys(variants) as Variant[]
 
-interface Round {
-  /** Milliseconds from the start of the process until it listens. */
-  startMs: number
-  fullRate: number
-  /** Of the program's process, user and kernel, in microseconds a request, at the constant rate. */
-  cpuUs: number
-  p50: number
-  p99: number
-  /** After the load and a collection, and the highest resident memory. */
-  heap: number
-  peak: number
+const wantedPartOfCpu = 0.5
+const wantedP99 = 0.03
+const connections = 64
+/** A batch of spans waits so long at most. */
+const sendingMs = 6_000
+
+interface Given {
+  readonly starts: number
+  readonly rounds: number
+  readonly seconds: number
+  readonly statement: number
 }
 
 new Command('bench:agent')
   .description('what observing costs the program that is observed')
-  .option('--rounds <n>', 'how often each is measured', positive, 5)
-  .option('--seconds <n>', 'how long each load lasts', positive, 8)
-  .action(async ({ rounds, seconds }: { rounds: number; seconds: number }) => {
-    const database = await helper('database')
-    const sink = await helper('sink')
-    const measured = new Map<Variant, Round[]>(names.map((name) => [name, []]))
-    try {
-      // Half of what the program can do when it is observed: the same rate for all, which all can carry.
-      const rate = Math.round((await measure('@weft/node', { database, sink, seconds, rate: undefined })).fullRate / 2)
-      for (let round = 0; round < rounds; round++) {
-        for (const name of names) {
-          const result = await measure(name, { database, sink, seconds, rate })
-          measured.get(name)?.push(result)
-          process.stderr.write(`${name}: ${fixed(result.fullRate, 0)}/s, ${fixed(result.cpuUs, 0)} µs a request\n`)
-        }
+  .option('--starts <n>', 'how often each is started', positive, 5)
+  .option('--rounds <n>', 'how often each gets its turn', positive, 40)
+  .option('--seconds <n>', 'how long a turn lasts', positive, 2)
+  .option('--statement <ms>', 'the median of the time that the database takes for a statement', notNegative, 2)
+  .action(async (given: Given) => {
+    await using resources = new AsyncDisposableStack()
+    const database = resources.use(await helper('database', String(given.statement)))
+    const sink = resources.use(await helper('sink'))
+    const startMs = new Map<Variant, number[]>(names.map((name) => [name, []]))
+    for (let i = 0; i < given.starts; i++) {
+      for (const name of inTurn(names, i)) {
+        const begun = performance.now()
+        await using _ = await startProgram(name, database, sink)
+        startMs.get(name)?.push(performance.now() - begun)
       }
-      report(measured, rate)
-    } finally {
-      for (const { child } of [database, sink]) child.kill()
     }
+    const programs: Program[] = []
+    for (const name of names) programs.push(resources.use(await startProgram(name, database, sink)))
+    process.stdout.write(await measure(programs, startMs, given))
   })
   .parse()
 
-const connections = 16
-
-interface Helper {
+interface Started extends AsyncDisposable {
   readonly child: ChildProcess
   readonly port: number
 }
 
-async function helper(name: string): Promise<Helper> {
-  const child = fork(fileURLToPath(new URL(`agent/${name}.ts`, import.meta.url)))
+async function started(file: string, args: readonly string[], options: Parameters<typeof fork>[2]): Promise<Started> {
+  const child = fork(fileURLToPath(new URL(`agent/${file}.ts`, import.meta.url)), args, options)
   const [port] = (await once(child, 'message')) as [number]
-  return { child, port }
+  return {
+    child,
+    port,
+    async [Symbol.asyncDispose]() {
+      child.disconnect()
+      await once(child, 'exit')
+    },
+  }
 }
 
-/** Bytes, after a collection. */
-async function heapOf(program: ChildProcess): Promise<number> {
-  program.send('tell')
-  const [{ heap }] = (await once(program, 'message')) as [{ heap: number }]
-  return heap
+function helper(file: string, ...args: readonly string[]): Promise<Started> {
+  return started(file, args, {})
 }
 
-interface Setting {
-  readonly database: Helper
-  readonly sink: Helper
-  readonly seconds: number
-  readonly rate: number | undefined
+interface Program extends Started {
+  readonly name: Variant
+  readonly pid: number
+  readonly url: string
 }
 
-async function measure(name: Variant, { database, sink, seconds, rate }: Setting): Promise<Round> {
-  const begin = performance.now()
-  const child = fork(fileURLToPath(new URL('agent/app.ts', import.meta.url)), {
+async function startProgram(name: Variant, database: Started, sink: Started): Promise<Program> {
+  const program = await started('app', [], {
     execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning', ...variants[name]],
     env: {
       PATH: process.env['PATH'],
@@ -103,73 +104,86 @@ async function measure(name: Variant, { database, sink, seconds, rate }: Setting
       OTEL_LOGS_EXPORTER: 'none',
     },
   })
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
-  const startMs = performance.now() - begin
-  const pid = child.pid ?? 0
-  const url = `http://127.0.0.1:${port}/products/7`
-  try {
-    // Until the compiler has done its work.
-    await load(url, { connections, seconds: 3 })
-    const full = await load(url, { connections, seconds })
-    const before = usageOf(pid)
-    const constant = rate === undefined ? full : await load(url, { connections, seconds, rate })
-    const after = usageOf(pid)
-    const heap = await heapOf(child)
-    return {
-      startMs,
-      fullRate: full.perSecond,
-      cpuUs: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / constant.requests,
-      p50: constant.p50,
-      p99: constant.p99,
-      heap,
-      peak: after.peakBytes,
-    }
-  } finally {
-    child.disconnect()
-    await once(child, 'exit')
-  }
+  return { ...program, name, pid: program.child.pid ?? 0, url: `http://127.0.0.1:${program.port}/products/7` }
 }
 
-function report(measured: ReadonlyMap<Variant, readonly Round[]>, rate: number): void {
-  const of = (name: Variant, key: keyof Round): number => median((measured.get(name) ?? []).map((round) => round[key]))
-  const added = (name: Variant, key: keyof Round): number => of(name, key) - of('no agent', key)
-  process.stdout.write(
-    `${machine()}\n\n` +
-      `At ${rate} requests/s, and as many as there may be; medians of ${measured.get('no agent')?.length ?? 0} rounds:\n\n`,
-  )
-  process.stdout.write(
-    table(
-      ['', 'requests/s at full load', 'CPU µs a request', 'added', 'p50 ms', 'p99 ms', 'heap', 'peak RSS', 'start ms'],
-      names.map((name) => [
-        name,
-        fixed(of(name, 'fullRate'), 0),
-        fixed(of(name, 'cpuUs'), 0),
-        name === 'no agent' ? '' : fixed(added(name, 'cpuUs'), 0),
-        fixed(of(name, 'p50')),
-        fixed(of(name, 'p99')),
-        mebibytes(of(name, 'heap')),
-        mebibytes(of(name, 'peak')),
-        fixed(of(name, 'startMs'), 0),
-      ]),
-    ),
-  )
-  const share = added('@weft/node', 'cpuUs') / added('sdk-node, as it comes', 'cpuUs')
-  const slower = of('@weft/node', 'p99') / of('no agent', 'p99') - 1
-  const targets: Target[] = [
-    {
-      what: "CPU that the agent adds, of what the plain SDK's adds",
-      wanted: '≤ 50 %',
-      found: `${fixed(share * 100, 0)} %`,
-      met: share <= 0.5,
-    },
-    {
-      what: 'p99 that the agent adds at half load',
-      wanted: '≤ 3 %',
-      found: `${fixed(slower * 100, 1)} %`,
-      met: slower <= 0.03,
-    },
-  ]
-  process.stdout.write(`\n${targetTable(targets)}`)
+/** Bytes, after a collection. */
+async function heapOf({ child }: Program): Promise<number> {
+  child.send('tell')
+  const [{ heap }] = (await once(child, 'message')) as [{ heap: number }]
+  return heap
+}
+
+type Turns = ReadonlyMap<Variant, readonly LoadResult[]>
+
+/** A load on each in turn. */
+async function turnsOf(programs: readonly Program[], rounds: number, options: Parameters<typeof load>[1]) {
+  const turns = new Map<Variant, LoadResult[]>(programs.map(({ name }) => [name, []]))
+  for (let i = 0; i < rounds; i++) {
+    for (const { name, url } of inTurn(programs, i)) turns.get(name)?.push(await load(url, options))
+  }
+  return turns
+}
+
+const of = (turns: Turns, name: Variant, key: keyof LoadResult): number[] =>
+  (turns.get(name) ?? []).map((turn) => turn[key])
+
+async function measure(
+  programs: readonly Program[],
+  startMs: ReadonlyMap<Variant, readonly number[]>,
+  { rounds, seconds, statement }: Given,
+): Promise<string> {
+  // Until the compiler has done its work.
+  await turnsOf(programs, 2, { connections, seconds: 3 })
+  const full = await turnsOf(programs, Math.ceil(rounds / 4), { connections, seconds })
+  // Half of what the program can do when it is observed: the same rate for all, which all can carry.
+  const rate = Math.round(median(of(full, '@weft/node', 'perSecond')) / 2)
+  const cpuBefore = new Map(programs.map(({ name, pid }) => [name, usageOf(pid).cpuSeconds]))
+  const half = await turnsOf(programs, rounds, { connections, seconds, rate })
+  await pause(sendingMs)
+  const usage = new Map(programs.map(({ name, pid }) => [name, usageOf(pid)]))
+  const heap = new Map<Variant, number>()
+  for (const program of programs) heap.set(program.name, await heapOf(program))
+
+  const cpuUs = (name: Variant): number => {
+    const cpuSeconds = (usage.get(name)?.cpuSeconds ?? 0) - (cpuBefore.get(name) ?? 0)
+    return (cpuSeconds * 1e6) / of(half, name, 'requests').reduce((sum, each) => sum + each, 0)
+  }
+  const cpuAdded = (name: Variant): number => cpuUs(name) - cpuUs('no agent')
+  const added = (name: Variant, key: 'p50' | 'p99') => addedBy(of(half, name, key), of(half, 'no agent', key))
+  const unless = (name: Variant, text: () => string): string => (name === 'no agent' ? '' : text())
+  const rows = names.map((name) => [
+    name,
+    fixed(median(of(full, name, 'perSecond')), 0),
+    fixed(cpuUs(name), 0),
+    unless(name, () => fixed(cpuAdded(name), 0)),
+    fixed(median(of(half, name, 'p50'))),
+    unless(name, () => described(added(name, 'p50'))),
+    fixed(median(of(half, name, 'p99'))),
+    unless(name, () => described(added(name, 'p99'))),
+    mebibytes(heap.get(name) ?? 0),
+    mebibytes(usage.get(name)?.peakBytes ?? 0),
+    fixed(median(startMs.get(name) ?? []), 0),
+  ])
+  const head = ['requests/s at full load', 'CPU µs a request', 'added', 'p50 ms', 'added', 'p99 ms', 'added']
+  const part = cpuAdded('@weft/node') / cpuAdded('sdk-node, as it comes')
+  return `${machine()}
+
+${rounds} turns of ${seconds} s each at ${rate} requests/s, and some at full load; a statement takes ${statement} ms (median)
+
+${table(['', ...head, 'heap', 'peak RSS', 'start ms'], rows)}
+Added to latencies: the median of the differences between turns of the same round; in brackets where that median lies with
+95 % confidence.
+
+${targetTable([
+  {
+    what: "CPU that the agent adds, of what the plain SDK's adds",
+    wanted: `≤ ${percent(wantedPartOfCpu)}`,
+    found: percent(part),
+    met: part <= wantedPartOfCpu,
+  },
+  addedTarget('p99 that the agent adds at half load', wantedP99, added('@weft/node', 'p99')),
+])}`
 }
 
 function median(values: readonly number[]): number {

@@ -9,7 +9,8 @@ import { Command } from 'commander'
 import { type EnvoyConfig, envoyConfig, type RunningEnvoy, startEnvoy, tracingOf } from '../test/envoy.ts'
 import { askNumber } from './clickhouse.ts'
 import { usageOf } from './processes.ts'
-import { fixed, machine, quantile, table, type Target, targetTable } from './report.ts'
+import { fixed, machine, quantile, table, targetTable } from './report.ts'
+import { addedBy, addedTarget, described, inTurn } from './turns.ts'
 import { type RunningWeft, startWeft } from './weft.ts'
 
 interface Given {
@@ -124,18 +125,17 @@ async function measure(weft: RunningWeft, variants: readonly Variant[], given: G
   const spansBefore = await stored(weft, variants)
   const before = new Map(variants.map((variant) => [variant, cpuOf(variant)]))
   for (let i = 0; i < given.rounds; i++) {
-    // Another one is the first each time: none always comes after the same.
-    for (let j = 0; j < variants.length; j++) {
-      const variant = variants[(i + j) % variants.length] as Variant
+    for (const variant of inTurn(variants, i)) {
       turns.get(variant)?.push(await load(variant, given.connections, given.seconds))
     }
   }
   const cpu = new Map(variants.map((variant) => [variant, cpuOf(variant) - (before.get(variant) ?? 0)]))
   const spans = (await stored(weft, variants)) - spansBefore
   const due = variants.reduce((sum, each) => sum + (each.sampled === 1 ? 2 * turnsOf(each).flat().length : 0), 0)
-  const baseline = turnsOf(variants.find(({ name }) => name === off.name) as Variant)
+  const p50sOf = (variant: Variant) => turnsOf(variant).map((turn) => quantile(turn, 0.5))
+  const baseline = p50sOf(variants.find(({ name }) => name === off.name) as Variant)
   const added = new Map(
-    variants.filter(({ service }) => service !== '').map((each) => [each, addedBy(turnsOf(each), baseline)]),
+    variants.filter(({ service }) => service !== '').map((each) => [each, addedBy(p50sOf(each), baseline)]),
   )
   const rows = variants.map((variant) => {
     const taken = turnsOf(variant)
@@ -151,12 +151,7 @@ async function measure(weft: RunningWeft, variants: readonly Variant[], given: G
       String(taken.length),
     ]
   })
-  const targets = [...added].map(([{ name }, more]): Target => ({
-    what: `${name}: added to the p50`,
-    wanted: `≤ ${percent(wanted)}`,
-    found: described(more),
-    met: more.high <= wanted ? true : more.low > wanted ? false : 'undecided',
-  }))
+  const targets = [...added].map(([{ name }, more]) => addedTarget(`${name}: added to the p50`, wanted, more))
   return `${machine()}
 ${given.rounds} turns of ${given.seconds} s each, ${given.connections} calls at the same time, of a backend that takes ${backendMs} ms
 
@@ -165,14 +160,6 @@ More than off: the median of the differences between turns of the same round; in
 confidence. Spans stored where each call leaves two: ${spans} of ${due}.
 
 ${targetTable(targets)}`
-}
-
-function described({ median, low, high }: Added): string {
-  return `${percent(median)} (${percent(low)} to ${percent(high)})`
-}
-
-function percent(part: number): string {
-  return `${fixed(part * 100, 1)} %`
 }
 
 function cpuOf({ envoy }: Variant): number {
@@ -210,21 +197,4 @@ async function load({ url, agent }: Variant, connections: number, seconds: numbe
   }
   await Promise.all(Array.from({ length: connections }, one))
   return taken.toSorted((a, b) => a - b)
-}
-
-interface Added {
-  readonly median: number
-  readonly low: number
-  readonly high: number
-}
-
-/** By what part the p50 of one is longer than that of the other in the same round: the median, and its 95 % interval. */
-function addedBy(turns: readonly Turn[], baseline: readonly Turn[]): Added {
-  const parts = turns
-    .map((turn, i) => quantile(turn, 0.5) / quantile(baseline[i] ?? [], 0.5) - 1)
-    .toSorted((a, b) => a - b)
-  // Of n values the median lies between those at n/2 ± 0.98·√n, whatever their distribution (sign test).
-  const reach = 0.98 / Math.sqrt(parts.length)
-  const within = (part: number) => quantile(parts, Math.min(Math.max(part, 0), 1 - 1 / parts.length))
-  return { median: quantile(parts, 0.5), low: within(0.5 - reach), high: within(0.5 + reach) }
 }

@@ -7,7 +7,7 @@ const pool = new Pool({
   port: Number(process.env['DATABASE_PORT']),
   user: 'shop',
   database: 'shop',
-  max: 10,
+  max: 64,
 })
 const app = fastify()
 // A page as shops have them: the product, what others say of it, and where it is in stock.
@@ -26,4 +26,4 @@ process.on('message', () => {
   process.send?.({ heap: process.memoryUsage().heapUsed })
 })
 process.on('disconnect', () => process.exit())
-process.send?.({ port: (app.server.address() as { port: number }).port })
+process.send?.((app.server.address() as { port: number }).port)

@@ -1,6 +1,7 @@
 /**
  * A stand-in for PostgreSQL that says the same rows to every statement, in its wire protocol (version 3.0): what is
- * measured is the client, and a real server would take its core away. Prints its port.
+ * measured is the client, and a real server would take its core away. It takes its time for each as a server over a network
+ * does: the argument is the median, ms; log-normal, so that one in a hundred takes three times as long. Tells its port.
  */
 import { createServer, type Socket } from 'node:net'
 
@@ -36,9 +37,17 @@ const answers: Readonly<Record<string, Buffer>> = {
   Q: Buffer.concat([described, executed, ready]),
 }
 
+const medianMs = Number(process.argv[2] ?? 0)
+const spread = 0.5
+
+/** By Box and Muller. */
+const standardNormal = (): number =>
+  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
+
 function serve(socket: Socket): void {
   let waiting: Buffer = Buffer.alloc(0)
   let begun = false
+  const answer = (bytes: Buffer): void => void (socket.destroyed || socket.write(bytes))
   socket.setNoDelay(true)
   socket.on('error', () => socket.destroy())
   socket.on('data', (chunk: Buffer) => {
@@ -50,14 +59,19 @@ function serve(socket: Socket): void {
       if (waiting.length < head + 4) break
       const end = head + waiting.readUInt32BE(head)
       if (waiting.length < end) break
-      const answer = begun ? answers[String.fromCharCode(waiting[0] ?? 0)] : welcome
+      const said = begun ? answers[String.fromCharCode(waiting[0] ?? 0)] : welcome
       begun = true
-      if (answer !== undefined) out.push(answer)
+      if (said !== undefined) out.push(said)
       waiting = waiting.subarray(end)
     }
-    if (out.length > 0) socket.write(Buffer.concat(out))
+    if (out.length === 0) return
+    const bytes = Buffer.concat(out)
+    // A client waits for the answer to one statement before it sends the next: none overtakes another.
+    if (medianMs === 0) answer(bytes)
+    else setTimeout(answer, medianMs * Math.exp(spread * standardNormal()), bytes)
   })
 }
 
 const server = createServer(serve)
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as { port: number }).port))
+process.on('disconnect', () => process.exit())

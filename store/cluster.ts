@@ -19,6 +19,9 @@ export const shardKeys: Readonly<Record<string, string>> = {
   set_aside: 'cityHash64(_queue_log, _queue_partition, _queue_offset)',
 }
 
+/** Tables that a cluster does not have (store/schema/v3.ts). */
+export const ofOneServer: ReadonlySet<string> = new Set(['calls'])
+
 /** The table of one server that holds the rows. */
 export const localTable = (table: string): string => (table in shardKeys ? `${table}_local` : table)
 

@@ -1,4 +1,4 @@
-import { localTable, onCluster, systemTable } from './cluster.ts'
+import { localTable, ofOneServer, onCluster, systemTable } from './cluster.ts'
 import type { Store } from './client.ts'
 import type { Query } from './contract.ts'
 
@@ -14,8 +14,8 @@ export interface Day {
   readonly bytes: bigint
 }
 
-/** Tables that are cut in days: of receipt, but `rollups`, whose days are those of the spans' own times. */
-const tables = ['spans', 'resources', 'set_aside', 'rollups'] as const
+/** Tables that are cut in days: of receipt, but `rollups` and `calls`, whose days are those of the spans' own times. */
+const tables = ['spans', 'resources', 'set_aside', 'rollups', 'calls'] as const
 
 export const dayOf = (milliseconds: number) => new Date(milliseconds).toISOString().slice(0, 10)
 
@@ -43,6 +43,7 @@ export async function daysKept({ reader, cluster }: Store, signal: AbortSignal):
 export async function dropDay(store: Store, { day }: Day, signal: AbortSignal): Promise<void> {
   const { cluster } = store
   for (const table of tables) {
+    if (cluster && ofOneServer.has(table)) continue
     const name = cluster ? localTable(table) : table
     await store.command(`ALTER TABLE ${name}${onCluster(cluster)} DROP PARTITION {day:String}`, { day }, signal, {
       // ClickHouse keeps partitions of more than 50 GB from being dropped by mistake.

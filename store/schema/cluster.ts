@@ -1,5 +1,5 @@
 import { AppError } from '../../base/errors.ts'
-import { type Cluster, localTable, onCluster, shardKeys } from '../cluster.ts'
+import { type Cluster, localTable, ofOneServer, onCluster, shardKeys } from '../cluster.ts'
 import { identifier, literal } from '../embedded/sql-text.ts'
 
 /**
@@ -9,7 +9,8 @@ import { identifier, literal } from '../embedded/sql-text.ts'
  * - `ON CLUSTER` everywhere;
  * - tables are replicated, with windows for deduplication as large and as long as the delivery protocol needs;
  * - those with a shard key lie in `<name>_local`, replicated within their shard, under a Distributed table of their name;
- *   all others are one replica set over all servers.
+ *   all others are one replica set over all servers;
+ * - some tables are there on one server alone.
  *
  * Paths in Keeper are made of names, not of the `{uuid}` that is usual: a server that joins later must find the others.
  *
@@ -21,7 +22,7 @@ export function forCluster(sql: string, cluster: Cluster): readonly string[] {
   const altered = /^ALTER TABLE (\w+)/.exec(sql)
   if (altered) return alter(sql, altered[1]!, cluster)
   const created = /^CREATE TABLE IF NOT EXISTS (\w+) \(/.exec(sql)
-  if (created) return create(sql, created[1]!, cluster)
+  if (created) return ofOneServer.has(created[1]!) ? [] : create(sql, created[1]!, cluster)
   throw new AppError('BUG', `BUG: a statement of the schema that has no form for a cluster: ${sql.slice(0, 60)}`)
 }
 

@@ -6,9 +6,10 @@ import { isUnknownDatabase, setupError } from '../errors.ts'
 import { forCluster } from './cluster.ts'
 import { statements as v1 } from './v1.ts'
 import { statements as v2 } from './v2.ts'
+import { statements as v3 } from './v3.ts'
 
 /** Every version in order; its place plus one is its number. A statement can be run again: IF NOT EXISTS, OR REPLACE. */
-const versions: readonly (readonly string[])[] = [v1, v2]
+const versions: readonly (readonly string[])[] = [v1, v2, v3]
 
 /** What this program needs the database to be at. */
 export const latestVersion = versions.length

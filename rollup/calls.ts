@@ -130,7 +130,7 @@ const proxyColumn = (withProxies: boolean): string => (withProxies ? `, ${isProx
 // The CLIENT span of a proxy that lies below a client span, one for each of these, in the columns of what is called. With a
 // filter only where it matches: what is left out for it must be told by it.
 const proxyCalls = (when: When): string => `UNION ALL
-    SELECT ${keyOf('parent_span_id')} AS key, 0 AS matched, ${when.inside} AS inside, service,
+    SELECT ${keyOf('parent_span_id')} AS key, 0 AS own_key, 0 AS matched, ${when.inside} AS inside, service,
       ${isError} AS failed, start_ns, duration_ns, ${timesMakeSense} AS valid, adjusted_count AS weight, 0 AS hit,
       true AS proxy
     FROM spans WHERE ${when.near} AND parent_span_id != 0 AND kind = 3 AND ${isProxy} AND ${hitOf(when)} LIMIT 1 BY key`
@@ -158,11 +158,11 @@ const via = `,
  * - a SERVER span (CONSUMER without topic) that starts inside, below a span of another service that is no client.
  *
  * Columns: source, target ('' for a place), place ('' for a service), failed, start_ns, latency (ns), valid, weight (how many
- * calls it stands for).
+ * calls it stands for), caller_key and callee_key (`keyOf` both sides; 0 for none).
  * With `hit`, those calls of which the calling or the called span is one. `withProxies`: column `via` besides, which asks
  * for one column more of each span.
  */
-export const callsOf = (when: When, withProxies = false): string => `SELECT caller.service AS source,
+const callsOf = (when: When, withProxies = false): string => `SELECT caller.service AS source,
     ${withProxies ? "if(callee.matched, callee.service, '')" : 'callee.service'} AS target,
     multiIf(callee.matched, '',
       caller.db_system != '', concat('database\\0', caller.db_system, '\\0', ${databaseInstance('caller.')}),
@@ -173,14 +173,15 @@ export const callsOf = (when: When, withProxies = false): string => `SELECT call
     if(caller.client, caller.start_ns, callee.start_ns) AS start_ns,
     if(caller.client, caller.duration_ns, callee.duration_ns) AS latency,
     if(caller.client, caller.valid, callee.valid) AS valid,
-    if(caller.client, caller.weight, callee.weight) AS weight${withProxies ? via : ''}
+    if(caller.client, caller.weight, callee.weight) AS weight,
+    caller.key AS caller_key, callee.own_key AS callee_key${withProxies ? via : ''}
   FROM (
     ${everyCaller(when, withProxies)}
     UNION ALL
     ${byUrlAlone(when, withProxies)}
   ) AS caller
   LEFT JOIN (
-    SELECT ${keyOf('parent_span_id')} AS key, 1 AS matched, ${when.inside} AS inside, service,
+    SELECT ${keyOf('parent_span_id')} AS key, ${keyOf('span_id')} AS own_key, 1 AS matched, ${when.inside} AS inside, service,
       ${isError} AS failed, start_ns, duration_ns, ${timesMakeSense} AS valid, adjusted_count AS weight,
       ${hitOf(when)} AS hit${proxyColumn(withProxies)}
     FROM spans WHERE ${when.near} AND parent_span_id != 0 AND ${isCallee} AND ${mayBeCallee(when)}
@@ -195,10 +196,29 @@ export const callsOf = (when: When, withProxies = false): string => `SELECT call
  * SQL: the spans that took something off a topic, as calls from the topic to their service, in the columns of `callsOf`.
  * `place` and `target` are both told.
  */
-export const consumedOf = (when: When, withProxies = false): string => `SELECT '' AS source, service AS target,
+const consumedOf = (when: When, withProxies = false): string => `SELECT '' AS source, service AS target,
     concat('queue\\0', messaging_system, '\\0', messaging_destination) AS place, ${isError} AS failed, start_ns,
-    duration_ns AS latency, ${timesMakeSense} AS valid, adjusted_count AS weight${withProxies ? ", '' AS via" : ''}
+    duration_ns AS latency, ${timesMakeSense} AS valid, adjusted_count AS weight, 0 AS caller_key,
+    ${keyOf('span_id')} AS callee_key${withProxies ? ", '' AS via" : ''}
   FROM spans WHERE ${when.inside} AND kind = 5 AND messaging_destination != '' AND ${hitOf(when)}`
+
+/** Columns of calls that are there with proxies and without. */
+export const callColumns = [
+  'source',
+  'target',
+  'place',
+  'failed',
+  'start_ns',
+  'latency',
+  'valid',
+  'weight',
+  'caller_key',
+  'callee_key',
+] as const
+
+/** SQL, for FROM: all calls of some time, from their spans. */
+export const everyCall = (when: When, withProxies = false): string =>
+  `(${callsOf(when, withProxies)} UNION ALL ${consumedOf(when, withProxies)})`
 
 /** Stands in the SETTINGS of what joins calls: swapped, the hash table is filled and probed by one thread (680 instead of 340 ms for 4 million spans). */
 export const sidesAsWritten = 'query_plan_join_swap_table = 0, query_plan_optimize_join_order_limit = 0'

@@ -4,6 +4,11 @@ import type { Reader } from '../store/contract.ts'
 export const slotSeconds = 300
 export const hourSeconds = 3600
 
+/** The `name` of a mark whose pass has kept the calls of its slot, too. */
+export const callsMark = 'calls'
+/** Of slots that begin so long ago at most: the table forgets them a day later. */
+export const callsKeptSeconds = 2 * 86_400
+
 /** The newest mark of a slot. Times are seconds since the epoch. */
 export interface Slot {
   readonly start: number

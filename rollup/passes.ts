@@ -1,5 +1,5 @@
-import { sidesAsWritten, startsIn } from './calls.ts'
-import { countingPasses, hourSeconds, slotOfRow, slotSeconds } from './marks.ts'
+import { callColumns, everyCall, sidesAsWritten, startsIn } from './calls.ts'
+import { callsMark, countingPasses, hourSeconds, slotOfRow, slotSeconds } from './marks.ts'
 import { linkPlace, linksOf, markedSpans, sayingsOf } from './proxies.ts'
 import { callSums, spanSums, sumsOfCalls, sumsOfSpans } from './sums.ts'
 import { dateTime, nanosOf, startsBetween } from './times.ts'
@@ -35,18 +35,46 @@ const intoOneBlock = `insert_deduplicate = 0, max_insert_threads = 1, max_insert
   min_insert_block_size_rows = 10000000, min_insert_block_size_bytes = 4000000000, max_execution_time = 300,
   distributed_product_mode = 'global', ${sidesAsWritten}`
 
-const markOf = (seconds: number, starts: string): string =>
-  `SELECT {tenant:String}, 'mark', ${seconds}, '', ${starts}, '', '', '', {pass:UInt64}, false, ${noSums}`
+const markOf = (seconds: number, starts: string, name = ''): string =>
+  `SELECT {tenant:String}, 'mark', ${seconds}, '', ${starts}, '${name}', '', '', {pass:UInt64}, false, ${noSums}`
+
+/** How calls are joined. */
+export interface Joining {
+  readonly pass: bigint
+  /** In so many pieces one after another, which takes twice the time and less memory; a power of two. */
+  readonly buckets: number
+  /** What is known of proxies, where there are some. */
+  readonly proxies?: PartProxies | undefined
+}
+
+const inBuckets = ({ buckets }: Joining): string =>
+  buckets === 1 ? '' : `, join_algorithm = 'grace_hash', grace_hash_join_initial_buckets = ${buckets}`
+
+const whenOf = ({ from, to }: Part) => startsIn([{ start: nanosOf(from), end: nanosOf(to) }])
+
+/** The calls of some slots from the spans themselves, into `calls`. They count once the mark of this pass is there. */
+export function callsOfSlots(part: Part, joining: Joining): Statement {
+  const { pass, proxies } = joining
+  const columns = callColumns.join(', ')
+  return {
+    sql: `INSERT INTO calls (tenant, ${columns}, via, pass)
+      SETTINGS insert_deduplicate = 0, min_insert_block_size_rows = 4000000, min_insert_block_size_bytes = 0,
+        max_execution_time = 300, ${sidesAsWritten}${inBuckets(joining)}
+      SELECT {tenant:String}, ${columns}, ${proxies ? 'via' : "''"}, {pass:UInt64}
+      FROM ${everyCall(whenOf(part), proxies !== undefined)}`,
+    params: { tenant: part.tenant, pass },
+  }
+}
 
 /**
  * The sums of each minute of some slots from the spans themselves, and a mark for each slot.
  *
- * @param buckets the calls are joined in so many pieces one after another, which takes twice the time and less memory; a
- *   power of two
- * @param proxies what is known of proxies, where there are some
+ * @param isJoined `callsOfSlots` has joined the calls, in this pass
  */
-export function minutesOf({ tenant, from, to }: Part, pass: bigint, buckets = 1, proxies?: PartProxies): Statement {
-  const when = startsIn([{ start: nanosOf(from), end: nanosOf(to) }])
+export function minutesOf(part: Part, joining: Joining, isJoined: boolean): Statement {
+  const { tenant, from, to } = part
+  const { pass, proxies } = joining
+  const when = whenOf(part)
   const minute = { minute: dateTime('intDiv(start_ns, 60000000000) * 60') }
   const withProxies = proxies !== undefined
   const spanKeys = { ...minute, service: 'service', name: 'name', place: withProxies ? 'place' : "''" }
@@ -57,17 +85,17 @@ export function minutesOf({ tenant, from, to }: Part, pass: bigint, buckets = 1,
       FROM (SELECT proxy, app, evidence, ${dateTime('minute * 60')} AS minute
         FROM (${linksOf(when)} UNION ALL ${sayingsOf(when)}))`
   return {
-    sql: `INSERT INTO rollups (${columns}) SETTINGS ${intoOneBlock}${buckets === 1 ? '' : `, join_algorithm = 'grace_hash', grace_hash_join_initial_buckets = ${buckets}`}
+    sql: `INSERT INTO rollups (${columns}) SETTINGS ${intoOneBlock}${isJoined ? '' : inBuckets(joining)}
       SELECT {tenant:String}, if(grouping(name) = 1, 'service', 'operation'), 60, service, minute, name, '',
         place, {pass:UInt64}, false, ${addedUp}
       FROM (${sumsOfSpans(spanKeys, proxies ? markedSpans(when, proxies.spawning.length > 0) : `spans WHERE ${when.inside}`)})
       GROUP BY GROUPING SETS ((service, minute, place), (service, minute, name, place))
       UNION ALL
       SELECT {tenant:String}, 'call', 60, source, minute, via, target, place, {pass:UInt64}, false, 0, 0, ${callSums.join(', ')}, durations
-      FROM (${sumsOfCalls(callKeys, when, withProxies)})
+      FROM (${sumsOfCalls(callKeys, isJoined ? `calls WHERE ${when.inside} AND pass = {pass:UInt64}` : everyCall(when, withProxies))})
       ${withProxies ? links : ''}
       UNION ALL
-      ${markOf(slotSeconds, dateTime(`arrayJoin(range(${from}, ${to}, ${slotSeconds}))`))}`,
+      ${markOf(slotSeconds, dateTime(`arrayJoin(range(${from}, ${to}, ${slotSeconds}))`), isJoined ? callsMark : '')}`,
     params: { tenant, pass, ...(proxies ? { pureProxies: proxies.pure, spawning: proxies.spawning } : {}) },
   }
 }

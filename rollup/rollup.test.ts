@@ -18,6 +18,9 @@ import {
   type TestSpan,
 } from '../query-api/questions/testing.ts'
 import { topology } from '../query-api/questions/topology.ts'
+import { parseSearch } from '../query-api/traceql/parse.ts'
+import { filterCondition, onlyFilter } from '../query-api/traceql/run.ts'
+import { thatMatch } from '../query-api/traceql/spans.ts'
 import { serviceSeries } from '../query-api/service/series.ts'
 import { openQuestionStore, type QuestionStore } from '../query-api/testing.ts'
 import type { Proxies, RequestFigures } from '../query-api/types.ts'
@@ -44,11 +47,13 @@ let clock = 0
 
 beforeAll(async () => {
   server = await openQuestionStore()
-  asker = { reader: server.store.reader, tenant: 'default' as TenantId, signal: never }
+  // The data is of a day that is long gone.
+  await server.store.command('ALTER TABLE calls REMOVE TTL')
+  asker = { reader: server.reader, tenant: 'default' as TenantId, signal: never }
 })
 afterAll(() => server.close())
 beforeEach(async () => {
-  for (const table of ['spans', 'resources', 'rollups', 'rollup_progress'])
+  for (const table of ['spans', 'resources', 'calls', 'rollups', 'rollup_progress'])
     await server.store.command(`TRUNCATE TABLE ${table}`)
   offset = 0
   clock = Number(dataStart / 1_000_000n) + 4 * 3_600_000
@@ -72,6 +77,7 @@ const open = (statements: Statements = server.store, more: Partial<RollupOptions
     reader: server.store.reader,
     statements,
     owns: () => true,
+    keepsCalls: true,
     log: silentLog,
     metrics: new Registry(),
     now: () => clock,
@@ -215,6 +221,86 @@ describe.each<[string, readonly Told[], Record<string, string>]>([
     expectSameAnswers(await answersIn(wide, 'shop', proxies), exact)
   })
 })
+
+/** Windows that sums are not for, off all bounds of minutes. */
+const short: readonly TimeWindow[] = [
+  { start: dataStart + 3n * minute + 1n, end: dataStart + hour + 7n * minute + 17n * second },
+  { start: dataStart + 26n * minute + 1n, end: dataStart + 27n * minute },
+]
+const filters = ['', '{ status = error }', '{ resource.service.name = "svc-1" && kind = server }', '{ .tier = "gold" }']
+
+/** What a topology of spans that match tells of calls, some time after the data. */
+async function callsIn(window: TimeWindow, query = '', proxies: Proxies = 'folded') {
+  const filter = query === '' ? undefined : onlyFilter(parseSearch(query))
+  const condition = filter && thatMatch(await filterCondition(asker, filter, window), window)
+  const now = BigInt(clock) * 1_000_000n
+  const { edges, nodes } = await topology(asker, window, undefined, condition, { proxies, now })
+  const places = nodes.filter(({ type }) => type !== 'service')
+  return { edges: named(edges, ({ source, target }) => `${source} → ${target}`), places: named(places, ({ id }) => id) }
+}
+
+/** Whether a topology reads calls that are joined, and whether it joins any. */
+async function readsOf(window: TimeWindow): Promise<{ joined: boolean; joins: boolean }> {
+  server.asked.length = 0
+  await callsIn(window)
+  const sql = server.asked.find(({ name }) => name === 'topology_calls')?.sql ?? ''
+  return { joined: sql.includes('FROM calls'), joins: sql.includes('LEFT JOIN') }
+}
+
+describe.each([
+  ['all spans', spans],
+  ['what sampling left', sampled(spans)],
+])('calls that are joined already, of %s', (_, sent) => {
+  test.each(short)('from $start to $end: they are those of the spans, and so are their figures', async (window) => {
+    await insert(sent)
+    const exact = await Promise.all(filters.map((query) => callsIn(window, query)))
+    expect(exact[0]?.edges.size).toBeGreaterThan(window === short[0] ? 20 : 0)
+    await sumUp()
+    expect(await readsOf(window)).toEqual({ joined: true, joins: false })
+    expect(await Promise.all(filters.map((query) => callsIn(window, query)))).toEqual(exact)
+    // Late ones: their slots are joined anew by who asks, the others are not.
+    await insert(sent.filter(({ start }) => start > dataStart + 50n * minute))
+    await open().sweep(never)
+    expect(await readsOf(short[0]!)).toEqual({ joined: true, joins: true })
+    const late = await Promise.all(filters.map((query) => callsIn(window, query)))
+    await server.store.command('TRUNCATE TABLE calls')
+    await server.store.command('TRUNCATE TABLE rollups')
+    expect(await readsOf(window)).toEqual({ joined: false, joins: true })
+    await server.store.command('TRUNCATE TABLE rollup_progress')
+    expect(late).toEqual(await Promise.all(filters.map((query) => callsIn(window, query))))
+  })
+})
+
+test('calls of days ago are not kept, and those of slots that were summed up without are joined by who asks', async () => {
+  await insert(spans)
+  const [window] = short as [TimeWindow]
+  const exact = await callsIn(window)
+  await sumUp(open(server.store, { keepsCalls: false }))
+  expect(await count('SELECT count() FROM calls')).toBe(0)
+  expect(await readsOf(window)).toEqual({ joined: false, joins: true })
+  expect(await callsIn(window)).toEqual(exact)
+  for (const table of ['rollups', 'rollup_progress']) await server.store.command(`TRUNCATE TABLE ${table}`)
+  clock += 2 * 86_400_000
+  await sumUp()
+  expect(await count('SELECT count() FROM calls')).toBe(0)
+  expect(await keptSlots()).toBeGreaterThan(5)
+})
+
+test.each<Proxies>(['folded', 'shown'])(
+  'calls through sidecars that are joined already are %s alike',
+  async (proxies) => {
+    const mesh = meshed(sidecars('shop.default', 'stock.default'), () => ({}))
+    const window = { start: dataStart - minute, end: dataStart + hour }
+    await insertResources(server, mesh.resources)
+    await insert(mesh.spans)
+    const queries = ['', '{ resource.service.name = "shop" && kind = client }']
+    const exact = await Promise.all(queries.map((query) => callsIn(window, query, proxies)))
+    expect(exact.every(({ edges }) => edges.size > 0)).toBe(true)
+    await sumUp()
+    expect(await count('SELECT count() FROM calls')).toBeGreaterThan(3)
+    expect(await Promise.all(queries.map((query) => callsIn(window, query, proxies)))).toEqual(exact)
+  },
+)
 
 test('calls that are too many for one join come in pieces', async () => {
   await insert(spans)

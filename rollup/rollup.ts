@@ -4,10 +4,10 @@ import { AppError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { createSweeping, type Sweeping } from '../base/sweeping.ts'
 import type { Reader, Statements } from '../store/contract.ts'
-import { hourSeconds, newestPass, type OpenHour, openHours, slotSeconds } from './marks.ts'
+import { callsKeptSeconds, hourSeconds, newestPass, type OpenHour, openHours, slotSeconds } from './marks.ts'
 import { startsIn } from './calls.ts'
 import { keep, markStale, newsIn, rowsByDay } from './news.ts'
-import { hourOf, minutesOf, type Part, type PartProxies, type Statement } from './passes.ts'
+import { callsOfSlots, hourOf, minutesOf, type Part, type PartProxies, type Statement } from './passes.ts'
 import { type Progress, readProgress } from './progress.ts'
 import { proxyServices, spawningServices } from './proxies.ts'
 import { floorTo, nanosOf } from './times.ts'
@@ -27,6 +27,8 @@ export interface RollupOptions {
   readonly quietMs?: number
   /** Now, in milliseconds since the epoch; for tests. */
   readonly now?: () => number
+  /** Calls of the last days are kept as they were joined, where there is a table for them: on one server. */
+  readonly keepsCalls: boolean
   /** It rests so many times as long as it worked, and catching up takes a part of a core; 3. */
   readonly restFactor?: number
   /** Spans whose calls are joined at a time; 3 million. */
@@ -41,14 +43,14 @@ const sweepMs = 300_000
 
 /**
  * Sums up whole minutes and hours of spans, so that windows of days are answered from sums: services, their operations,
- * and calls, in `rollups` (store/schema/v2.ts).
+ * and calls, in `rollups` (store/schema/v2.ts); and keeps the calls themselves for some days, in `calls` (v3.ts).
  *
  * What is not summed up is answered by the spans themselves, so nothing depends on how far this is: it marks minutes
  * for which spans have come before it remembers that it saw these, sums them up later, and marks them as done with the
  * rows themselves. A crash anywhere leaves minutes that are marked stale, or spans that are looked at once more.
  */
 export function createRollup(options: RollupOptions): Sweeping {
-  const { reader, statements, owns, log } = options
+  const { reader, statements, owns, keepsCalls, log } = options
   const {
     everyMs = 30_000,
     graceMs = 300_000,
@@ -160,8 +162,10 @@ export function createRollup(options: RollupOptions): Sweeping {
 
   const sumMinutes = async (part: Part, buckets: number, signal: AbortSignal): Promise<void> => {
     try {
-      const proxies = await proxiesIn(part, signal)
-      await run(minutesOf(part, nextPass(), buckets, proxies), signal)
+      const joining = { pass: nextPass(), buckets, proxies: await proxiesIn(part, signal) }
+      const isJoined = keepsCalls && part.from >= now() / 1000 - callsKeptSeconds
+      if (isJoined) await run(callsOfSlots(part, joining), signal)
+      await run(minutesOf(part, joining, isJoined), signal)
       passes.inc({ of: 'minutes' })
     } catch (error) {
       // It stands in the way of nothing else.

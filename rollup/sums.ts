@@ -1,6 +1,5 @@
 import { isError, isRequest, timesMakeSense } from '../store/schema/words.ts'
 import { bucketOf, countedByBucket } from './buckets.ts'
-import { callsOf, consumedOf, type When } from './calls.ts'
 
 /** Columns of what is added up of calls, and of spans, in the order of `rollups`; `durations` comes after them. */
 export const callSums = ['requests', 'errors', 'measured', 'total_ns', 'kept'] as const
@@ -42,8 +41,13 @@ export function sumsOfSpans(keys: Keys, from: string, request = isRequest): stri
   return summed(keys, sums, `if(${measured}, ${bucketOf('duration_ns')}, 0)`, from)
 }
 
-/** SQL: `callSums` and durations of calls, by keys over the columns of `callsOf`; `via` among them `withProxies`. */
-export function sumsOfCalls(keys: Keys, when: When, withProxies = false): string {
+/**
+ * SQL: `callSums` and durations of calls.
+ *
+ * @param keys over the columns of `callsOf`
+ * @param calls what stands after FROM: rows with these columns
+ */
+export function sumsOfCalls(keys: Keys, calls: string): string {
   const sums: Record<(typeof callSums)[number], string> = {
     requests: 'sum(weight)',
     errors: 'sumIf(weight, failed)',
@@ -51,6 +55,5 @@ export function sumsOfCalls(keys: Keys, when: When, withProxies = false): string
     total_ns: 'sumIf(toFloat64(latency) * weight, valid)',
     kept: 'count()',
   }
-  const calls = `(${callsOf(when, withProxies)} UNION ALL ${consumedOf(when, withProxies)})`
   return summed(keys, sums, `if(valid, ${bucketOf('latency')}, 0)`, calls)
 }

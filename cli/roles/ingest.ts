@@ -68,7 +68,8 @@ export async function startIngest(options: IngestRoleOptions, context: RoleConte
     log,
     metrics,
   })
-  const rollup = createRollup({ reader: store.reader, statements: store, owns: ownsFirst, log, metrics })
+  const keepsCalls = store.cluster === undefined
+  const rollup = createRollup({ reader: store.reader, statements: store, owns: ownsFirst, keepsCalls, log, metrics })
   await ingest.open(signal)
   await retention?.open(signal)
   await rollup.open(signal)

@@ -10,9 +10,10 @@ import type {
 } from '../types.ts'
 import { nowNanos } from '../../base/clock.ts'
 import {
-  callsOf,
-  consumedOf,
+  callColumns,
+  everyCall,
   hostVia,
+  keyOf,
   marginNanos,
   settledHosts,
   sidesAsWritten,
@@ -22,6 +23,7 @@ import {
 import { callSums, sumsOfCalls } from '../../rollup/sums.ts'
 import { all, type Asker } from './ask.ts'
 import type { Condition } from './filters.ts'
+import { type JoinedCalls, joinedCallsOf } from './joined.ts'
 import { type Folding, foldingOf, toldAs } from './proxies.ts'
 import { approximately, figuresOfSums, type Pieces, piecesOf } from './rolled.ts'
 import { servicesOf } from './services.ts'
@@ -55,7 +57,7 @@ interface Calls extends RequestFigures {
  * calls of which either side matches. Services are there also when they call nobody; databases, topics
  * and hosts when a client span without a server span names them; topics also when a CONSUMER span names them, with an
  * edge to its service. With `service`, only that one, its neighbours, and the edges between it and them. Wide windows
- * without a filter come from sums. A call of a host that ended in the last seconds is not told yet (`settledHosts`).
+ * without a filter come from sums, others from the calls that are joined already and the spans of the rest. A call of a host that ended in the last seconds is not told yet (`settledHosts`).
  * Proxies' spans are folded into their applications' (docs/proxies.md).
  *
  * @param mostRare so many spans that match are looked up before anything is joined (`When.isRare`)
@@ -68,16 +70,20 @@ export async function topology(
   {
     mostRare = 500_000,
     proxies = 'folded',
-  }: { readonly mostRare?: number; readonly proxies?: Proxies | undefined } = {},
+    now = nowNanos(),
+  }: { readonly mostRare?: number; readonly proxies?: Proxies | undefined; readonly now?: bigint } = {},
 ): Promise<TopologyAnswer> {
   const pieces = filter ? undefined : await piecesOf(asker, window)
   const folding = await foldingOf(asker, window, pieces, proxies)
   const weighed = await isWeighed(asker, window, pieces)
   const asked = servicesOf(asker, window, { pieces, filter, folding, weighed })
-  const isRare = filter !== undefined && spansIn(await asked) <= mostRare
+  // Which of a proxy's calls and its application's is told depends on the filter, of which the joined calls know nothing.
+  const joined = pieces || (filter && folding) ? undefined : await joinedCallsOf(asker, window, now)
+  const joins = joined === undefined || joined.raw.length > 0
+  const isRare = joins && filter !== undefined && spansIn(await asked) <= mostRare
   const [byService, calls] = await Promise.all([
     asked,
-    callsMade(asker, window, { pieces, filter, folding, isRare, weighed }),
+    callsMade(asker, window, { pieces, joined, filter, folding, isRare, weighed, now }),
   ])
   const made = calls.filter(({ target, place }) => target === '' || place === '')
   const consumed = calls.filter(({ target, place }) => target !== '' && place !== '')
@@ -133,31 +139,35 @@ async function callsMade(
   window: TimeWindow,
   {
     pieces,
+    joined,
     filter,
     folding,
     isRare,
     weighed,
+    now,
   }: {
     readonly pieces: Pieces | undefined
+    readonly joined: JoinedCalls | undefined
     readonly filter: Condition | undefined
     readonly folding: Folding | undefined
     readonly isRare: boolean
     readonly weighed: boolean
+    readonly now: bigint
   },
 ): Promise<Calls[]> {
   const { from: marginFrom, to: marginTo } = aroundParams(window, marginNanos)
-  const settled = settledHosts(window.end, nowNanos())
-  const when: When = {
-    inside: `(${inWindow})`,
-    near: 'tenant = {tenant:String} AND start_ns >= {marginFrom:UInt64} AND start_ns < {marginTo:UInt64}',
-    ...(filter ? { hit: `(${filter.sql})`, isRare } : {}),
-    ...settled,
-  }
+  const settled = settledHosts(window.end, now)
+  const hit = filter && { hit: `(${filter.sql})`, isRare }
+  const near = 'tenant = {tenant:String} AND start_ns >= {marginFrom:UInt64} AND start_ns < {marginTo:UInt64}'
+  const when: When = { inside: `(${inWindow})`, near, ...hit, ...settled }
+  const rows = joined
+    ? rowsOfCalls(joined, when, { ...startsIn(joined.raw), ...hit, ...settled }, folding !== undefined)
+    : everyCall(when, folding !== undefined)
   return all(asker, {
     name: 'topology_calls',
     // A place once more with all of its callers together.
     sql: `SELECT if(summed, '', source) AS source, target, place, summed, ${pieces ? figuresOfSums : mergedFigures(weighed)}, sum(total_ns)
-      FROM ${pieces ? keptCalls(pieces, folding, settled) : `(${exactCalls(when, folding, weighed)})`}
+      FROM ${pieces ? keptCalls(pieces, folding, settled) : `(${exactCalls(folded(rows, folding), weighed)})`}
       ARRAY JOIN if(place = '' OR target != '', [0], [0, 1]) AS summed
       GROUP BY source, target, place, summed ORDER BY requests DESC, source, target, place LIMIT ${maxEdges + 1}
       SETTINGS ${sidesAsWritten}`,
@@ -174,23 +184,36 @@ async function callsMade(
   })
 }
 
-const exactCalls = (
-  when: When,
-  folding: Folding | undefined,
-  weighed: boolean,
-): string => `SELECT source, target, place, ${callFigureStates(weighed)}, ${timeOfCalls(weighed)} AS total_ns
-  FROM ${folded(`${callsOf(when, folding !== undefined)} UNION ALL ${consumedOf(when, folding !== undefined)}`, folding)}
-  GROUP BY source, target, place`
+const exactCalls = (calls: string, weighed: boolean): string =>
+  `SELECT source, target, place, ${callFigureStates(weighed)}, ${timeOfCalls(weighed)} AS total_ns
+  FROM ${calls} GROUP BY source, target, place`
+
+/**
+ * SQL, for FROM: the calls of a window that are joined already, and the others.
+ *
+ * @param when the window
+ * @param rest its pieces of which only spans tell
+ */
+function rowsOfCalls({ kept, raw }: JoinedCalls, when: When, rest: When, withProxies: boolean): string {
+  const columns = `${callColumns.join(', ')}${withProxies ? ', via' : ''}`
+  const hits = `(SELECT ${keyOf('span_id')} FROM spans WHERE ${when.near} AND ${when.hit ?? 'true'})`
+  const joined = `SELECT ${columns} FROM calls
+    WHERE ${kept}${withProxies ? '' : ` AND via != '${hostVia}'`}
+      ${when.hit === undefined ? '' : `AND (caller_key IN ${hits} OR callee_key IN ${hits})`}`
+  return raw.length === 0
+    ? `(${joined})`
+    : `(${joined} UNION ALL SELECT ${columns} FROM ${everyCall(rest, withProxies)})`
+}
 
 function keptCalls(pieces: Pieces, folding: Folding | undefined, settled: Pick<When, 'hostsUntil'>): string {
   const sums = `target, place, ${callSums.join(', ')}, durations`
   const [name, via] = folding === undefined ? ['', ''] : [', name AS via', ', via']
   const keys = { source: 'source', target: 'target', place: 'place', ...(folding === undefined ? {} : { via: 'via' }) }
   return folded(
-    `SELECT service AS source, ${sums}${name} FROM rollups
+    `(SELECT service AS source, ${sums}${name} FROM rollups
     WHERE subject = 'call' AND ${pieces.kept}${folding === undefined ? ` AND name != '${hostVia}'` : ''}
     UNION ALL
-    SELECT source, ${sums}${via} FROM (${sumsOfCalls(keys, { ...startsIn(pieces.raw), ...settled }, folding !== undefined)})`,
+    SELECT source, ${sums}${via} FROM (${sumsOfCalls(keys, everyCall({ ...startsIn(pieces.raw), ...settled }, folding !== undefined))}))`,
     folding,
   )
 }
@@ -198,6 +221,6 @@ function keptCalls(pieces: Pieces, folding: Folding | undefined, settled: Pick<W
 /** SQL, for FROM: of rows of calls those that no other row tells as well, from and to the services that they count for. */
 const folded = (calls: string, folding: Folding | undefined): string =>
   folding === undefined
-    ? `(${calls})`
+    ? calls
     : `(SELECT * REPLACE (${folding.owner('source')} AS source, ${folding.owner('target')} AS target)
-      FROM (${calls}) WHERE NOT ${folding.isFoldedCall})`
+      FROM ${calls} WHERE NOT ${folding.isFoldedCall})`

@@ -41,8 +41,7 @@ const medianMs = Number(process.argv[2] ?? 0)
 const spread = 0.5
 
 /** By Box and Muller. */
-const standardNormal = (): number =>
-  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
+const standardNormal = (): number => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
 
 function serve(socket: Socket): void {
   let waiting: Buffer = Buffer.alloc(0)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertNightly, spanIdOf, traceIdOf } from '../questions/testing.ts'
 import type { QueryApi } from '../server.ts'
 import { openQueryApi, openQuestionStore, type QuestionStore } from '../testing.ts'
-import type { ErrorAnswer, SkeletonHead, TraceAnswer, TraceDetailsAnswer } from '../types.ts'
+import type { ErrorAnswer, SkeletonHead, TraceAnswer, TraceDetailsAnswer, TraceMatchesAnswer } from '../types.ts'
 
 // Traces that whoever accepts Arrow gets as such: the same as in JSON, but for what is asked for later.
 
@@ -105,6 +105,18 @@ test('who does not accept Arrow gets JSON, and so does everybody of smaller trac
   const small = await get(traceIdOf('short'), `application/json, ${arrowStream}`)
   expect(small.headers.get('content-type')).toContain('application/json')
   expect(((await small.json()) as TraceAnswer).spans).toHaveLength(3_000)
+})
+
+test.each([
+  ['retry', (at: number) => at % 10 === 3],
+  ['DIFFERS row=2', (at: number) => at % 251 === 250 && String(at).startsWith('2')],
+])('%s is found in attributes, events and messages', async (typed, holds) => {
+  const words = typed.split(' ').map((word) => `word=${encodeURIComponent(word)}`)
+  const response = await get(`${traceIdOf('nightly')}/matches?${words.join('&')}`)
+  const { spanIds } = (await response.json()) as TraceMatchesAnswer
+  const expected = Array.from({ length: many }, (_, at) => at).filter(holds)
+  expect(spanIds.toSorted()).toEqual(expected.map((at) => spanIdOf(at + 1)).toSorted())
+  expect(expected.length).toBeGreaterThan(5)
 })
 
 describe('details of spans', () => {

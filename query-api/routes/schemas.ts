@@ -191,7 +191,13 @@ export const progressQuery = query({
 })
 
 export const matchesQuery = query({
-  q: text('A query in TraceQL: { status = error } >> { kind = client }', maxQueryLength),
+  q: Type.Optional(text('A query in TraceQL: { status = error } >> { kind = client }', maxQueryLength)),
+  word: Type.Optional(
+    Type.Array(text('A word, or key=value', maxQueryLength), {
+      description: 'In place of q: what must occur in the span, in any case; repeat it.',
+      maxItems: 50,
+    }),
+  ),
 })
 
 export const traceQuery = query({

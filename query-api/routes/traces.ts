@@ -1,11 +1,13 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
+import { AppError } from '../../base/errors.ts'
 import type { TimeWindow } from '../http/times.ts'
 import type { Asker } from '../questions/ask.ts'
 import { countSpans, countTraces, findMatching, type Match } from '../questions/search.ts'
 import { windowParams } from '../questions/spans.ts'
 import { tooManySpans } from '../questions/trace-skeleton.ts'
+import { wordsWithin } from '../questions/trace-words.ts'
 import { summaries } from '../questions/summaries.ts'
 import { jaegerJson } from '../file/jaeger.ts'
 import { answerJson } from '../trace/answer.ts'
@@ -56,14 +58,21 @@ export function traceRoutes(app: FastifyInstance, context: RouteContext): void {
   app.get<{ Params: Static<typeof traceParams>; Querystring: Static<typeof matchesQuery> }>(
     '/api/traces/:traceId/matches',
     {
-      schema: { summary: 'Which spans of a trace a query finds', params: traceParams, querystring: matchesQuery },
+      schema: {
+        summary: 'Which spans of a trace a query finds, or words',
+        params: traceParams,
+        querystring: matchesQuery,
+      },
     },
     async (request, reply): Promise<TraceMatchesAnswer> => {
       const asker = askerOf(context, request)
       const traceId = request.params.traceId.toLowerCase()
-      const pipeline = parseSearch(request.query.q)
+      const { q, word = [] } = request.query
+      if ((q === undefined) === (word.length === 0)) throw new AppError('BAD_INPUT', 'either q or word must be given')
+      const pipeline = q === undefined ? undefined : parseSearch(q)
       const window = await traceWindow(asker, traceId)
       if (window === undefined) throw unknownTrace(traceId)
+      if (pipeline === undefined) return { traceId, spanIds: await wordsWithin(asker, traceId, word) }
       const within = { traceId, window, pipeline }
       const filtered = await filteredWithin(asker, within)
       if (filtered !== undefined) return { traceId, spanIds: filtered }

@@ -129,6 +129,8 @@ test.each([
     () => page.locator('.trace-found').innerText(),
     (text) => /of \d/.test(text) || /^\d{2,}/.test(text),
   )
+  await page.getByRole('textbox', { name: 'Search in this trace' }).fill('differs')
+  await shows(page.locator('.trace-found'), new RegExp(`^(\\d+ of )?${Math.floor(many / 251).toLocaleString('en')}$`))
   // Marks of events come for what stays on screen.
   expect(await page.locator('.fall-row').count()).toBeLessThan(200)
   await page.keyboard.press('Escape')

@@ -168,11 +168,14 @@ export const traceQuestion = (traceId: string, clocks: Clocks = 'sent', proxies:
   })
 
 /** Which spans of a trace a query in TraceQL finds. */
-export const matchesQuestion = (traceId: string, q: string) =>
+export const matchesQuestion = (
+  traceId: string,
+  asked: { readonly q: string } | { readonly word: readonly string[] },
+) =>
   queryOptions({
-    queryKey: ['matches', traceId, q],
+    queryKey: ['matches', traceId, asked],
     queryFn: ({ signal }) =>
-      ask<TraceMatchesAnswer>(`api/traces/${encodeURIComponent(traceId)}/matches`, { q }, signal),
+      ask<TraceMatchesAnswer>(`api/traces/${encodeURIComponent(traceId)}/matches`, asked, signal),
     retry: false,
   })
 

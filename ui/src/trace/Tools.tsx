@@ -47,7 +47,7 @@ export function Tools(props: {
           ref={searchField}
           className="field"
           aria-label="Search in this trace"
-          placeholder={`Search: ${model.sent.isWhole ? 'words' : 'names, ids'}, key=value, { TraceQL }`}
+          placeholder="Search: words, key=value, { TraceQL }"
           aria-invalid={search.wrong !== undefined}
           spellCheck={false}
           autoComplete="off"
@@ -60,13 +60,13 @@ export function Tools(props: {
         />
         {searching && (
           <span className="trace-found number" role="status">
-            {search.isAsking
+            {search.isAsking && found.length === 0
               ? '…'
               : found.length > 0
-                ? `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}`
-                : model.sent.isWhole || search.query !== ''
-                  ? 'none'
-                  : 'none in names and ids'}
+                ? `${at < 0 ? '' : `${at + 1} of `}${text(count(found.length))}${search.isAsking ? ' …' : ''}`
+                : search.isOfNames
+                  ? 'none in names and ids'
+                  : 'none'}
           </span>
         )}
         {search.wrong !== undefined && (

@@ -5,8 +5,10 @@ import { valueText } from './value.ts'
 
 /**
  * The nodes that match what was typed, in order. All words must occur, in any case, somewhere in the span: name, service,
- * ids, status message, attributes, events; of large traces, whose details are not at hand, in name, service and id. `key=value` asks one attribute (the value may be cut short); `error` alone
- * also means spans with an error. `service:` and `operation:` ask for a whole name, in quotes as `findOperation` writes it.
+ * ids, status message, attributes, events; of large traces, whose details are not at hand, in name, service and id.
+ * `key=value` asks one attribute (the value may be cut short); `error` alone also means spans with an error. `service:` and
+ * `operation:` ask for a whole name, in quotes as `findOperation` writes it. (The server looks for the same words in
+ * query-api/questions/trace-words.ts.)
  */
 export function findNodes({ nodes, sent }: TraceModel, typed: string): number[] {
   const words = wordsOf(typed)
@@ -24,9 +26,12 @@ export function findNodes({ nodes, sent }: TraceModel, typed: string): number[] 
 export const findOperation = (service: string, name: string): string =>
   `service:${JSON.stringify(service)} operation:${JSON.stringify(name)}`
 
+/** Such words ask for names alone, which are always at hand. */
+export const isOfNames = (word: string): boolean => exact.test(word)
+
 const exact = /^(service|operation):("(?:[^"\\]|\\.)*")$/
 
-function wordsOf(typed: string): string[] {
+export function wordsOf(typed: string): string[] {
   return typed.match(/(?:service|operation):"(?:[^"\\]|\\.)*"(?=\s|$)|\S+/g) ?? []
 }
 

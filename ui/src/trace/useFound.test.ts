@@ -1,23 +1,20 @@
 import { expect, test } from 'vitest'
-import { queryOf } from './useFound.ts'
+import { askedOf } from './useFound.ts'
 
 test.each([
-  ['{ status = error }', true, '{ status = error }'],
-  ['  ({ } > { }) && { .a = 1 } ', false, '({ } > { }) && { .a = 1 }'],
-  ['{', true, '{'],
-  ['GET /cart', false, ''],
-  ['(anonymous)', false, ''],
-  ['service:"a=b"', true, ''],
-  ['key=value', true, ''],
-  ['key=value', false, '{ .key = "value" }'],
-  [
-    'http.status_code=500 key=a"b',
-    false,
-    '{ (.http.status_code = "500" || .http.status_code = 500) && .key = "a\\"b" }',
-  ],
-  // Words are looked for by the page alone.
-  ['cart key=value', false, ''],
-  ['', false, ''],
-])('%s, all at hand %s: asked as %s', (typed, isWhole, query) => {
-  expect(queryOf(typed, isWhole)).toBe(query)
+  ['{ status = error }', true, { q: '{ status = error }' }],
+  ['  ({ } > { }) && { .a = 1 } ', false, { q: '({ } > { }) && { .a = 1 }' }],
+  ['{', true, { q: '{' }],
+  // Where all attributes are at hand the page looks for words itself.
+  ['GET /cart', true, undefined],
+  ['(anonymous)', true, undefined],
+  ['key=value', true, undefined],
+  ['GET /cart', false, { word: ['GET', '/cart'] }],
+  ['cart key=value', false, { word: ['cart', 'key=value'] }],
+  // Names are at hand in any case.
+  ['service:"a b" operation:"c"', false, undefined],
+  ['service:"a b" c', false, { word: ['service:"a b"', 'c'] }],
+  ['', false, undefined],
+])('%s, all at hand %s', (typed, isWhole, asked) => {
+  expect(askedOf(typed, isWhole)).toEqual(asked)
 })

@@ -31,6 +31,15 @@ function lines(span: ReceivedSpan, all: readonly ReceivedSpan[], indent = ''): s
 }
 
 const expected = `
+INTERNAL | pg
+  CLIENT | pg.query:CREATE postgres | postgresql | CREATE TABLE IF NOT EXISTS lamps (name TEXT)
+  CLIENT | pg.query:INSERT postgres | postgresql | INSERT INTO lamps VALUES ($1)
+  CLIENT | pg.query:by name postgres | postgresql | SELECT name FROM lamps WHERE name = $1
+  CLIENT | pg.query:SELECT postgres | postgresql | SELECT name FROM lamps WHERE name = ?
+  CLIENT | pg.query:SELECT postgres | postgresql | SELECT ? FROM missing | ERROR relation "missing" does not exist
+INTERNAL | pg pool
+  CLIENT | pg.query:SELECT postgres | postgresql | SELECT ?
+  CLIENT | pg.query:SELECT postgres | postgresql | SELECT ?
 INTERNAL | mysql2
   CLIENT | CREATE | mysql | CREATE DATABASE IF NOT EXISTS shop
   CLIENT | CREATE | mysql | CREATE TABLE IF NOT EXISTS shop.lamps (name VARCHAR(?))

@@ -1,6 +1,7 @@
 const kafka = process.env.BROKER === undefined ? {} : require('kafkajs')
 
 void require('./clients.cjs')({
+  pg: require('pg'),
   mysql: require('mysql2'),
   mysqlPromise: require('mysql2/promise'),
   MongoClient: require('mongodb').MongoClient,

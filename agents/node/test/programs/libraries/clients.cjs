@@ -1,6 +1,16 @@
 // Asks a server of each kind, with the word that nobody else must see: secret. Nothing here speaks of tracing.
-module.exports = async function main({ mysql, mysqlPromise, MongoClient, createClient, Redis, amqplib, Kafka, api }) {
-  const { MYSQL_PORT, MONGODB_PORT, REDIS_PORT, AMQP_PORT, BROKER, TOPIC } = process.env
+module.exports = async function main({
+  pg,
+  mysql,
+  mysqlPromise,
+  MongoClient,
+  createClient,
+  Redis,
+  amqplib,
+  Kafka,
+  api,
+}) {
+  const { PG_PORT, MYSQL_PORT, MONGODB_PORT, REDIS_PORT, AMQP_PORT, BROKER, TOPIC } = process.env
   const host = '127.0.0.1'
   const request = (name, run) =>
     api.trace.getTracer('program').startActiveSpan(name, async (span) => {
@@ -9,6 +19,21 @@ module.exports = async function main({ mysql, mysqlPromise, MongoClient, createC
     })
   const failing = (promise) => promise.catch(() => {})
 
+  await request('pg', async () => {
+    const client = new pg.Client({ host, port: PG_PORT, user: 'shop', database: 'postgres' })
+    await client.connect()
+    await client.query('CREATE TABLE IF NOT EXISTS lamps (name TEXT)')
+    await client.query('INSERT INTO lamps VALUES ($1)', ['secret'])
+    await client.query({ name: 'by name', text: 'SELECT name FROM lamps WHERE name = $1', values: ['secret'] })
+    await new Promise((resolve) => client.query("SELECT name FROM lamps WHERE name = 'secret'", resolve))
+    await failing(client.query("SELECT 'secret' FROM missing"))
+    await client.end()
+  })
+  await request('pg pool', async () => {
+    const pool = new pg.Pool({ host, port: PG_PORT, user: 'shop', database: 'postgres' })
+    await Promise.all(['a', 'b'].map((colour) => pool.query(`SELECT '${colour} secret'`)))
+    await pool.end()
+  })
   await request('mysql2', async () => {
     const connection = await mysqlPromise.createConnection({ host, port: MYSQL_PORT, user: 'root' })
     await connection.query('CREATE DATABASE IF NOT EXISTS shop')

@@ -115,11 +115,11 @@ function createApp(options: QueryApiOptions, basePath: string, isDraining: () =>
     forceCloseConnections: 'idle',
     // What comes over a connection that is still open is answered, and is its last.
     return503OnClosing: false,
-    // No question has a body worth more; slow senders are cut off.
+    // No question has a body worth more, but for the one that is a file: that may come over a slow line (64 MiB at 2 Mbit/s).
     bodyLimit: 64 * 1024,
-    // A search has its filters in the URL.
-    http: { maxHeaderSize: 64 * 1024 },
-    requestTimeout: 30_000,
+    requestTimeout: 300_000,
+    // A search has its filters in the URL. Who is slow to ask is cut off.
+    http: { maxHeaderSize: 64 * 1024, headersTimeout: 30_000 },
     keepAliveTimeout: 30_000,
     // Who does not read an answer for so long holds it in memory no longer; no question may take half as long.
     connectionTimeout: 60_000,

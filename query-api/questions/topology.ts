@@ -74,11 +74,14 @@ export async function topology(
   }: { readonly mostRare?: number; readonly proxies?: Proxies | undefined; readonly now?: bigint } = {},
 ): Promise<TopologyAnswer> {
   const pieces = filter ? undefined : await piecesOf(asker, window)
-  const folding = await foldingOf(asker, window, pieces, proxies)
-  const weighed = await isWeighed(asker, window, pieces)
+  const [folding, weighed, kept] = await Promise.all([
+    foldingOf(asker, window, pieces, proxies),
+    isWeighed(asker, window, pieces),
+    pieces ? undefined : joinedCallsOf(asker, window, now),
+  ])
   const asked = servicesOf(asker, window, { pieces, filter, folding, weighed })
   // Which of a proxy's calls and its application's is told depends on the filter, of which the joined calls know nothing.
-  const joined = pieces || (filter && folding) ? undefined : await joinedCallsOf(asker, window, now)
+  const joined = filter && folding ? undefined : kept
   const joins = joined === undefined || joined.raw.length > 0
   const isRare = joins && filter !== undefined && spansIn(await asked) <= mostRare
   const [byService, calls] = await Promise.all([

@@ -69,6 +69,8 @@ const codec = (columns: readonly string[], of: string) => (ddl: string) =>
 const present = v3.reduce(
   (ddl, statement) => {
     const [, column = '', of = ''] = /^ALTER TABLE spans MODIFY COLUMN (\w+) \w+( CODEC\(.*\))$/.exec(statement) ?? []
+    const [, added] = /^ALTER TABLE spans ADD COLUMN IF NOT EXISTS (.*) AFTER/.exec(statement) ?? []
+    if (added !== undefined) return ddl.replace('  moved UInt32,', `  ${added},\n  moved UInt32,`)
     return column === '' ? ddl : codec([column], of)(ddl)
   },
   v1.find((statement) => /^CREATE TABLE (IF NOT EXISTS )?spans \(/.test(statement)) ?? '',

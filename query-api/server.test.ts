@@ -190,9 +190,12 @@ describe('every question', () => {
     for (const path of paths) expect((await get(`/api/${path}`)).status).toBe(200)
     await get(`/api/traces/${'1'.repeat(32)}`)
     expect(reader.asked.length).toBeGreaterThan(8)
-    for (const { sql, params, limits } of reader.asked) {
-      expect(sql).toContain('tenant = {tenant:String}')
-      expect(params['tenant']).toBe('default')
+    for (const { name, sql, params, limits } of reader.asked) {
+      // How far the sums are says nothing of anybody's spans.
+      if (name !== 'rollup_progress') {
+        expect(sql).toContain('tenant = {tenant:String}')
+        expect(params['tenant']).toBe('default')
+      }
       expect(limits.maxRows).toBeLessThanOrEqual(1_000_001)
       expect(limits.timeoutMs).toBeLessThanOrEqual(60_000)
       expect(limits.maxBytes).toBeLessThanOrEqual(2 ** 29)

@@ -16,7 +16,7 @@ import { Dictionary } from './native/dictionary.ts'
 import { addPromotedKeys, promotedKeys } from './promotions.ts'
 import { ColumnTable } from './table.ts'
 
-/** The columns of the table `spans` (store/schema/v1.ts), in its order. */
+/** The columns of the table `spans` (store/schema). */
 export class SpansTable {
   readonly keys = new Dictionary()
   readonly tenant = new LowCardinalityColumn('tenant')

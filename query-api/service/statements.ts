@@ -10,6 +10,7 @@ const longest = 2_000
 
 /** The text of the statement under either generation of its name, with its literals taken out; else what it is called. */
 const statement = `substringUTF8(multiIf(
+  db_query_text != '', normalizeQueryKeepNames(db_query_text),
   attributes_string['db.query.text'] != '', normalizeQueryKeepNames(attributes_string['db.query.text']),
   attributes_string['db.statement'] != '', normalizeQueryKeepNames(attributes_string['db.statement']),
   attributes_string['db.query.summary'] != '', attributes_string['db.query.summary'],

@@ -1,6 +1,8 @@
 /**
- * Attributes that queries ask for so often that they have a column. `names[0]` is the newer semantic convention, the
- * second (where it was renamed) the older. The entry's place is its place in the `moved` bits: bits 2i and 2i+1.
+ * Attributes that have a column: those that queries ask for so often, and long ones that are on so many spans that to read
+ * any other would mostly be to read these (a value of one: 410 instead of 230 ms for 4 million spans). Of a few values each,
+ * or nearly: a rare value is found in a map by its index. `names[0]` is the newer semantic convention, the second (where it was renamed) the older. The
+ * entry's place is its place in the `moved` bits: bits 2i and 2i+1.
  */
 export const promoted = [
   { column: 'http_method', type: 'string', names: ['http.request.method', 'http.method'] },
@@ -14,5 +16,9 @@ export const promoted = [
   { column: 'rpc_method', type: 'string', names: ['rpc.method'] },
   { column: 'server_address', type: 'string', names: ['server.address', 'net.peer.name'] },
   { column: 'peer_service', type: 'string', names: ['service.peer.name', 'peer.service'] },
+  { column: 'db_query_text', type: 'string', names: ['db.query.text', 'db.statement'] },
+  { column: 'user_agent', type: 'string', names: ['user_agent.original', 'http.user_agent'] },
+  { column: 'code_function', type: 'string', names: ['code.function.name', 'code.function'] },
+  { column: 'thread_name', type: 'string', names: ['thread.name'] },
 ] as const
 export type Promoted = (typeof promoted)[number]

@@ -1,4 +1,4 @@
-import { spanIndexes, statements as views } from './otel-views.ts'
+import { spanIndexes } from './otel-views.ts'
 
 /**
  * Version 1 of the schema: traces. How it lies was measured (bench/RESULTS.md).
@@ -132,5 +132,4 @@ SETTINGS non_replicated_deduplication_window = 100000, fsync_after_insert = 1, f
   dropped_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = MergeTree
 ORDER BY (day, dropped_at)`,
-  ...views,
 ]

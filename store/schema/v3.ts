@@ -1,5 +1,7 @@
+import { statements as views } from './otel-views.ts'
+
 /**
- * Version 3 of the schema: calls that are joined already, and times that pack better.
+ * Version 3 of the schema: calls that are joined already, more attributes as columns, and times that pack better.
  *
  * `calls` holds each call of the last days (`callsOf` and `consumedOf` in rollup/calls.ts say what the columns are), so that a
  * topology of hours does not join them for every question. `caller_key` and `callee_key` are `keyOf` of the spans on its two
@@ -8,12 +10,17 @@
  * `spans`. A cluster has no such table: each of its servers joins the traces that it holds, and a mark would be seen at one
  * before the rows at another.
  *
+ * Columns of promoted attributes (promoted.ts) hold nothing of spans that were stored before: `moved` says so.
+ *
  * T64 leaves out the bits that the times of a granule have in common: a twentieth of all bytes, and a tenth of the CPU of
  * most questions (bench/RESULTS.md).
  */
 export const statements: readonly string[] = [
   'ALTER TABLE spans MODIFY COLUMN start_ns UInt64 CODEC(T64, LZ4)',
   'ALTER TABLE spans MODIFY COLUMN duration_ns UInt64 CODEC(T64, LZ4)',
+  ...['db_query_text', 'user_agent', 'code_function', 'thread_name'].map(
+    (column) => `ALTER TABLE spans ADD COLUMN IF NOT EXISTS ${column} LowCardinality(String) AFTER peer_service`,
+  ),
   `CREATE TABLE IF NOT EXISTS calls (
   tenant LowCardinality(String),
   source LowCardinality(String),
@@ -33,4 +40,5 @@ PARTITION BY toDate(intDiv(start_ns, 1000000000))
 ORDER BY (tenant, intDiv(start_ns, 300000000000), source, target, place)
 TTL toDateTime(intDiv(start_ns, 1000000000)) + toIntervalDay(3)
 SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 134217728`,
+  ...views,
 ]

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Session } from 'chdb'
 import type { Block } from '../../../store/contract.ts'
-import { statements } from '../../../store/schema/v1.ts'
+import { latestVersion, statementsOf } from '../../../store/schema/migrate.ts'
 
 /** A row as ClickHouse gives it back: 64-bit numbers as strings, NaN and infinities as strings, maps as lists of pairs. */
 export type Row = Readonly<Record<string, unknown>>
@@ -19,8 +19,8 @@ export class ClickHouse implements Disposable {
   constructor() {
     for (const database of ['t', 'u']) {
       this.session.query(`CREATE DATABASE ${database}`)
-      for (const statement of statements.filter((statement) => statement.startsWith('CREATE TABLE'))) {
-        this.session.query(statement.replace(/^CREATE TABLE (IF NOT EXISTS )?/, `CREATE TABLE ${database}.`))
+      for (const statement of statementsOf(latestVersion).filter((sql) => /^(CREATE|ALTER) TABLE/.test(sql))) {
+        this.session.query(statement.replace(/^(CREATE|ALTER) TABLE (IF NOT EXISTS )?/, `$1 TABLE ${database}.`))
       }
     }
   }
@@ -29,7 +29,10 @@ export class ClickHouse implements Disposable {
   insert(block: Block): void {
     const path = join(this.folder, 'block.native')
     writeFileSync(path, Buffer.concat(block.chunks))
-    this.session.query(`INSERT INTO t.${block.table} SELECT * FROM file('${path}', 'Native')
+    const file = `file('${path}', 'Native')`
+    const described = this.query(`DESCRIBE TABLE ${file}`).split('\n')
+    const names = described.map((line) => `\`${line.slice(0, line.indexOf('\t'))}\``).join()
+    this.session.query(`INSERT INTO t.${block.table} (${names}) SELECT * FROM ${file}
       SETTINGS max_insert_threads = 1, insert_deduplicate = 0`)
   }
 
@@ -38,7 +41,8 @@ export class ClickHouse implements Disposable {
   }
 
   spans(): Row[] {
-    return this.rows(`SELECT * REPLACE (lower(hex(trace_id)) AS trace_id,
+    // What ClickHouse itself reckons is no part of a block.
+    return this.rows(`SELECT * EXCEPT adjusted_count REPLACE (lower(hex(trace_id)) AS trace_id,
         lower(hex(reinterpretAsFixedString(span_id))) AS span_id,
         lower(hex(reinterpretAsFixedString(parent_span_id))) AS parent_span_id, ${maps.map(pairs).join()})
       FROM t.spans ORDER BY t.spans._queue_offset, t.spans.trace_id`)

@@ -62,11 +62,11 @@ describe.each(['one server', 'a cluster'])('%s', (kind) => {
     way.decide = () => ({ kind: 'refused' })
     const retention = createAgeRetention({ store, retentionDays: 6, log: silentLog, now, everyMs: 50 })
     await retention.open(AbortSignal.timeout(1_000))
-    await expect.poll(() => retention.health().ok).toBe(false)
+    await expect.poll(() => retention.health().ok, { timeout: 10_000 }).toBe(false)
     expect(await kept()).toEqual(days.slice(2))
     way.decide = () => undefined
     await expect.poll(kept, { timeout: 10_000 }).toEqual(days.slice(3))
-    await expect.poll(() => retention.health().ok).toBe(true)
+    await expect.poll(() => retention.health().ok, { timeout: 10_000 }).toBe(true)
     await retention.close(AbortSignal.timeout(1_000))
   })
 })

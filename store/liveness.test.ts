@@ -65,7 +65,7 @@ test('a slow query of a store that lives is waited for, and hung later it is not
 
 test('nobody waits: nothing is asked', async () => {
   const one = answer()
-  await expect.poll(() => held.length).toBe(1)
+  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1)
   held[0]?.end('["1"]\n')
   await one
   await new Promise((resolve) => setTimeout(resolve, 1_300))

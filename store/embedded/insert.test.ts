@@ -105,7 +105,7 @@ describe('a Native block', () => {
       leaving.signal,
     )
     await expect(left).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: true })
-    await expect.poll(() => readdir(join(store.folder, 'incoming'))).toEqual([])
+    await expect.poll(() => readdir(join(store.folder, 'incoming')), { timeout: 10_000 }).toEqual([])
     expect(await ask('SELECT count() FROM spans')).toBe('0')
   })
 

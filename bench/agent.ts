@@ -30,6 +30,7 @@ const names = Object.keys(variants) as Variant[]
 const wantedPartOfCpu = 0.5
 const wantedP99 = 0.03
 const connections = 64
+const warmSeconds = 0.5
 /** A batch of spans waits so long at most. */
 const sendingMs = 6_000
 
@@ -116,10 +117,16 @@ async function heapOf({ child }: Program): Promise<number> {
 
 type Turns = ReadonlyMap<Variant, readonly LoadResult[]>
 
-/** A load on each in turn. */
-async function turnsOf(programs: readonly Program[], rounds: number, options: Parameters<typeof load>[1]) {
+/** A load on each in turn; `rateOf`: so many requests a second in a round, as many as there may be without it. */
+async function turnsOf(
+  programs: readonly Program[],
+  rounds: number,
+  seconds: number,
+  rateOf?: () => Promise<number>,
+): Promise<Turns> {
   const turns = new Map<Variant, LoadResult[]>(programs.map(({ name }) => [name, []]))
   for (let i = 0; i < rounds; i++) {
+    const options = { connections, seconds, warmSeconds, ...(rateOf === undefined ? {} : { rate: await rateOf() }) }
     for (const { name, url } of inTurn(programs, i)) turns.get(name)?.push(await load(url, options))
   }
   return turns
@@ -134,19 +141,29 @@ async function measure(
   { rounds, seconds, statement }: Given,
 ): Promise<string> {
   // Until the compiler has done its work.
-  await turnsOf(programs, 2, { connections, seconds: 3 })
-  const full = await turnsOf(programs, Math.ceil(rounds / 4), { connections, seconds })
-  // Half of what the program can do when it is observed: the same rate for all, which all can carry.
-  const rate = Math.round(median(of(full, '@weft/node', 'perSecond')) / 2)
-  const cpuBefore = new Map(programs.map(({ name, pid }) => [name, usageOf(pid).cpuSeconds]))
-  const half = await turnsOf(programs, rounds, { connections, seconds, rate })
+  await turnsOf(programs, 2, 3)
+  const full = await turnsOf(programs, Math.ceil(rounds / 4), seconds)
+  const spent = new Map<Variant, number>(names.map((name) => [name, 0]))
+  const cpuOf = ({ pid }: Program): number => usageOf(pid).cpuSeconds
+  for (const program of programs) spent.set(program.name, -cpuOf(program))
+  // Half of what the program can do when it is observed, at that time on that machine: the same for all, which all can carry.
+  const rates: number[] = []
+  const half = await turnsOf(programs, rounds, seconds, async () => {
+    const observed = programs.find(({ name }) => name === '@weft/node') as Program
+    const before = cpuOf(observed)
+    const { perSecond } = await load(observed.url, { connections, seconds: 0.5, warmSeconds: 0.25 })
+    await pause(sendingMs / 4)
+    spent.set(observed.name, (spent.get(observed.name) ?? 0) - (cpuOf(observed) - before))
+    rates.push(perSecond / 2)
+    return perSecond / 2
+  })
   await pause(sendingMs)
   const usage = new Map(programs.map(({ name, pid }) => [name, usageOf(pid)]))
   const heap = new Map<Variant, number>()
   for (const program of programs) heap.set(program.name, await heapOf(program))
 
   const cpuUs = (name: Variant): number => {
-    const cpuSeconds = (usage.get(name)?.cpuSeconds ?? 0) - (cpuBefore.get(name) ?? 0)
+    const cpuSeconds = (usage.get(name)?.cpuSeconds ?? 0) + (spent.get(name) ?? 0)
     return (cpuSeconds * 1e6) / of(half, name, 'requests').reduce((sum, each) => sum + each, 0)
   }
   const cpuAdded = (name: Variant): number => cpuUs(name) - cpuUs('no agent')
@@ -169,7 +186,8 @@ async function measure(
   const part = cpuAdded('@weft/node') / cpuAdded('sdk-node, as it comes')
   return `${machine()}
 
-${rounds} turns of ${seconds} s each at ${rate} requests/s, and some at full load; a statement takes ${statement} ms (median)
+${rounds} turns of ${seconds} s each at half of what @weft/node can do then (median: ${fixed(median(rates), 0)} requests/s), and some at full
+load; a statement takes ${statement} ms (median)
 
 ${table(['', ...head, 'heap', 'peak RSS', 'start ms'], rows)}
 Added to latencies: the median of the differences between turns of the same round; in brackets where that median lies with

@@ -13,11 +13,12 @@ const head = Buffer.from('\r\n\r\n')
 
 /**
  * GET of a URL over so many connections for so long: at a constant rate, whether it is answered in time or not, or, with
- * none given, one after the other on each. Throws when an answer is anything but 200.
+ * none given, one after the other on each. Throws when an answer is anything but 200. The first `warmSeconds` count for
+ * nothing but `requests`: connections are made, and a program that had nothing to do for some seconds wakes up.
  */
 export async function load(
   url: string,
-  options: { connections: number; seconds: number; rate?: number | undefined },
+  options: { connections: number; seconds: number; rate?: number; warmSeconds?: number },
 ): Promise<LoadResult> {
   const { hostname, port, pathname, host } = new URL(url)
   const request = Buffer.from(`GET ${pathname} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
@@ -35,7 +36,9 @@ export async function load(
   // When those are due that no connection was free for.
   const waiting: number[] = []
   const begin = performance.now()
-  const end = begin + options.seconds * 1_000
+  const warm = begin + (options.warmSeconds ?? 0) * 1_000
+  const end = warm + options.seconds * 1_000
+  let requests = 0
   let failure: Error | undefined
   let open = 0
   await new Promise<void>((resolve) => {
@@ -64,7 +67,8 @@ export async function load(
       }
       onAnswer(socket, (status) => {
         open--
-        latencies.push(performance.now() - due)
+        requests++
+        if (due >= warm) latencies.push(performance.now() - due)
         if (status !== 200) failure = new Error(`${url}: ${status}`)
         next()
       })
@@ -88,9 +92,9 @@ export async function load(
   for (const socket of sockets) socket.destroy()
   if (failure !== undefined) throw failure
   latencies.sort((a, b) => a - b)
-  const seconds = (performance.now() - begin) / 1_000
+  const seconds = (performance.now() - warm) / 1_000
   return {
-    requests: latencies.length,
+    requests,
     perSecond: latencies.length / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),

@@ -55,7 +55,7 @@ test.each([
   'service:"svc-1" gold',
   'service:"svc"',
   spanIdOf(3),
-  `${spanIdOf(40).slice(0, 3).toUpperCase()}`,
+  spanIdOf(40).slice(0, 3).toUpperCase(),
   '=',
   'nothing-like-it',
   `it's"quoted\\`,
@@ -64,7 +64,8 @@ test.each([
   const found = findNodes(model, typed).map((index) => model.nodes.at(index)?.id)
   const query = wordsOf(typed).map((word) => `word=${encodeURIComponent(word)}`)
   const { spanIds } = await ask<TraceMatchesAnswer>(`${trace}/matches?${query.join('&')}`)
-  expect(spanIds.toSorted()).toEqual(found.toSorted())
+  expect(new Set(spanIds)).toEqual(new Set(found))
+  expect(spanIds.length).toBe(found.length)
   expect(found.length > 0).toBe(!/^(service:"svc"|nothing|it's)/.test(typed))
 })
 

@@ -1,6 +1,6 @@
 import { promoted } from '../../store/schema/promoted.ts'
 import { all, type Asker } from './ask.ts'
-import { attributeMaps, type Condition, resourcesWhere } from './filters.ts'
+import { type attributeMaps, type Condition, resourcesWhere } from './filters.ts'
 import { isError, spanIdHex } from './spans.ts'
 import { ofTrace } from './trace-skeleton.ts'
 

@@ -1,8 +1,10 @@
 /**
  * Attributes that have a column: those that queries ask for so often, and long ones that are on so many spans that to read
- * any other would mostly be to read these (a value of one: 410 instead of 230 ms for 4 million spans). Of a few values each,
- * or nearly: a rare value is found in a map by its index. `names[0]` is the newer semantic convention, the second (where it was renamed) the older. The
- * entry's place is its place in the `moved` bits: bits 2i and 2i+1.
+ * any other was mostly to read these (services by a value of one: 410 ms of CPU with them in the map, 300 without, for 4
+ * million spans). They have few values, or nearly so: a rare value is found by the index of the maps alone.
+ *
+ * `names[0]` is the newer semantic convention, the second (where it was renamed) the older. The entry's place is its place in
+ * the `moved` bits: bits 2i and 2i+1.
  */
 export const promoted = [
   { column: 'http_method', type: 'string', names: ['http.request.method', 'http.method'] },

@@ -57,8 +57,9 @@ interface Calls extends RequestFigures {
  * calls of which either side matches. Services are there also when they call nobody; databases, topics
  * and hosts when a client span without a server span names them; topics also when a CONSUMER span names them, with an
  * edge to its service. With `service`, only that one, its neighbours, and the edges between it and them. Wide windows
- * without a filter come from sums, others from the calls that are joined already and the spans of the rest. A call of a host that ended in the last seconds is not told yet (`settledHosts`).
- * Proxies' spans are folded into their applications' (docs/proxies.md).
+ * without a filter come from sums, others from the calls that are joined already and the spans of the rest. A call of a host
+ * that ended in the last seconds is not told yet (`settledHosts`). Proxies' spans are folded into their applications'
+ * (docs/proxies.md).
  *
  * @param mostRare so many spans that match are looked up before anything is joined (`When.isRare`)
  */

@@ -6,9 +6,9 @@ import { statements as views } from './otel-views.ts'
  * `calls` holds each call of the last days (`callsOf` and `consumedOf` in rollup/calls.ts say what the columns are), so that a
  * topology of hours does not join them for every question. `caller_key` and `callee_key` are `keyOf` of the spans on its two
  * sides, 0 where there is none: a filter over spans finds its calls by them. Rows count when the newest mark of their slot in
- * `rollups` is not stale, has their `pass`, and says so by the `name` 'calls'. Whatever stands in it can be made again from
- * `spans`. A cluster has no such table: each of its servers joins the traces that it holds, and a mark would be seen at one
- * before the rows at another.
+ * `rollups` is not stale, has their `pass`, and says so by the `name` 'calls'; they are on the disk before that mark. Whatever
+ * stands in it can be made again from `spans`. A cluster has no such table: each of its servers joins the traces that it holds,
+ * and a mark would be seen at one before the rows at another.
  *
  * Columns of promoted attributes (promoted.ts) hold nothing of spans that were stored before: `moved` says so.
  *
@@ -39,6 +39,7 @@ export const statements: readonly string[] = [
 PARTITION BY toDate(intDiv(start_ns, 1000000000))
 ORDER BY (tenant, intDiv(start_ns, 300000000000), source, target, place)
 TTL toDateTime(intDiv(start_ns, 1000000000)) + toIntervalDay(3)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 134217728`,
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
+  min_bytes_for_wide_part = 134217728`,
   ...views,
 ]

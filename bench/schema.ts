@@ -96,7 +96,7 @@ const alternatives: readonly Alternative[] = [
     (ddl) =>
       `${ddl}, map_serialization_version = 'with_buckets', map_buckets_strategy = 'constant', max_buckets_in_map = 3, map_buckets_min_avg_size = 0`,
   ],
-  ['lengths of strings in a stream of their own', setting('string_serialization_version', "'with_size_stream'")],
+  ['strings in one stream, with their lengths', setting('string_serialization_version', "'single_stream'")],
   ['all columns ZSTD(1)', codec(allColumns, ' CODEC(ZSTD(1))')],
   ['attribute maps ZSTD(1), the rest LZ4', codec(['attributes_string', 'attributes_int'], ' CODEC(ZSTD(1))')],
   ['provenance columns LZ4', codec(['received_at', 'request_id', '_queue_offset'], '')],

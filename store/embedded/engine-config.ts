@@ -121,12 +121,10 @@ export function writeEngineConfig(
   }
   // What tables have where their DDL says nothing else. Merges of at least 16 parts write a row less
   // often than those of 5 or 6 that the engine makes under a steady load; up to 15 parts of a size stay unmerged for it. No
-  // statistics: nothing is planned by them (what they cost was too little to be told from noise). Strings lie with their
-  // lengths: lengths in a stream of their own take 7 % more of the disk, and nothing that is asked here is faster for it.
+  // statistics: nothing is planned by them (what they cost was too little to be told from noise).
   const tables: Readonly<Record<string, string | number>> = {
     min_parts_to_merge_at_once: 16,
     auto_statistics_types: '',
-    string_serialization_version: 'single_stream',
   }
   const elements = (all: Readonly<Record<string, string | number>>) =>
     Object.entries(all).map(([name, value]) => `  <${name}>${xml(String(value))}</${name}>`)
